@@ -1,0 +1,1 @@
+"""What analysts look at: declarative pages over the published generation, read-only."""
