@@ -6,37 +6,35 @@ The outbox contract
 ===================
 Each `sync_<target>__<object>` model (schema `sync`) yields exactly these columns, one row a key, no duplicates:
 
-=====================  ==============  =============================================================================
-column                 type            meaning
-=====================  ==============  =============================================================================
-key                    varchar         Our key of the row at the target (its external id, or its own id where the sync
-                                       updates what the target made). Never null. Letters, digits, `_ - : .`.
-eligible               boolean         True: the target must show this row. Never null.
-ineligible_reason      varchar         Why not, as a short stable phrase that a person reads and a summary counts
-                                       ('contract not approved'); null if and only if eligible.
-payload                varchar         One flat JSON object: the target's own field names (see `SyncSpec.fields`), all of
-                                       them on every row; null clears. Null allowed where not eligible. Money, hours and
-                                       rates are JSON numbers, instants 'YYYY-MM-DDTHH:MM:SSZ', dates 'YYYY-MM-DD'. A value
-                                       may be {"$ref": {"entity": "customer", "system": "netsuite", "key": "<key>"}}:
-                                       the native id of a row that another sync delivers, filled in by the engine.
-observed_native_id     varchar         The target's id of the row as ingestion last read it, found by our key (or by
-                                       an identity cross-reference); null: the target has no such row as far as we know.
-observed_payload       varchar         JSON object with the same field names as `payload`: what the target showed when
-                                       ingestion last read it; null exactly where observed_native_id is null. Same
-                                       types as in payload (a number stays a number), ids of refs as plain ids.
-business_key           varchar         What a person calls it: invoice number, deal name, project number.
-client                 varchar         Name of the client, for the exception list; null where there is none.
-amount                 decimal(18,4)   Money at stake in `currency`; null where the row moves none.
-currency               varchar         ISO 4217, null with amount.
-legal_entity_code      varchar         Legal entity whose books are touched, null where none are.
-posting_date           date            Date on which the ERP posts it (a closed period holds the row); null: posts nothing.
-correlation_id         varchar         The chain that the row belongs to. 'opp:<Opportunity Id>:<generation>' on project,
-                                       billing_schedule and opportunity_provisioning: it is the saga's key. Else the
-                                       source row, '<system>:<id>'. Never null.
-depends_on             varchar         JSON array of '<target>/<object>/<key>' that must be acknowledged first, or
-                                       null. A `$ref` is a dependency by itself and need not be repeated, except that
-                                       the project row names its customer row here, so that the saga finds it.
-=====================  ==============  =============================================================================
+```
+key                 varchar        Our key of the row at the target (its external id, or its own id where the sync
+                                   updates what the target made). Never null. Letters, digits and `_ - : .`.
+eligible            boolean        True: the target must show this row. Never null.
+ineligible_reason   varchar        Why not, as a short stable phrase that a person reads and a summary counts
+                                   ('contract not approved'); null if and only if eligible.
+payload             varchar        One flat JSON object: the fields of `SyncSpec.fields`, all of them on every row;
+                                   null clears. Null allowed where not eligible. Money, hours and rates are JSON
+                                   numbers, instants 'YYYY-MM-DDTHH:MM:SSZ', dates 'YYYY-MM-DD'. A value may be
+                                   {"$ref": {"entity": "customer", "system": "netsuite", "key": "<key>"}}: the
+                                   native id of a row that another sync delivers, filled in by the engine.
+observed_native_id  varchar        The target's id of the row as ingestion last read it, found by our key or by an
+                                   identity cross-reference; null: no such row there as far as we know.
+observed_payload    varchar        JSON object with the field names of `payload`: what the target showed when
+                                   ingestion last read it; null exactly where observed_native_id is. Types as in
+                                   payload (a number stays a number), references as plain native ids.
+business_key        varchar        What a person calls it: invoice number, deal name, project number.
+client              varchar        Name of the client, for the exception list; null where there is none.
+amount              decimal(18,4)  Money at stake in `currency`; null where the row moves none.
+currency            varchar        ISO 4217, null with amount.
+legal_entity_code   varchar        Legal entity whose books are touched, null where none are.
+posting_date        date           Date on which the ERP posts it (a closed period holds the row); null: posts nothing.
+correlation_id      varchar        The chain that the row belongs to. 'opp:<Opportunity Id>:<generation>' on project,
+                                   billing_schedule and opportunity_provisioning: it is the saga's key. Else the
+                                   source row, '<system>:<id>'. Never null.
+depends_on          varchar        JSON array of '<target>/<object>/<key>' that must be acknowledged first, or null.
+                                   A `$ref` is a dependency by itself and need not be repeated, except that the
+                                   project row names its customer row here, so that the saga finds it.
+```
 
 A row that exists at the target and was put there by somebody else stays in the outbox: equal fields are adopted
 without a send, different fields become an update.
