@@ -1,7 +1,8 @@
 """The defaults that everything shares, one typed object, a comment each.
 
 Each can be set by an environment variable with the prefix `THROUGHLINE_` (`THROUGHLINE_FIRM=tryton`). Read when
-called, never at import. What belongs to one outside system (addresses, credentials) is in `systems/<system>/settings.py`.
+called, never at import. What belongs to one outside system (addresses, credentials) is in
+`systems/<system>/settings.py`.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ MAX_WAIT_SECONDS = 30.0
 
 _NOT_SENT = (NewConnectionError, ConnectTimeoutError, EmptyPoolError, NameResolutionError)
 _SECRET = re.compile(
-    r"(?i)(bearer\s+|basic\s+|session\s+|oauth_signature=|token[\"':= ]+|password[\"':= ]+|secret[\"':= ]+|api[_-]?key[\"':= ]+)"
+    r"(?i)(bearer\s+|basic\s+|session\s+|oauth_signature=|(?:token|password|secret|api[_-]?key)[\"':= ]+)"
     r"[^\s\"',&}]+"
 )
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
