@@ -55,13 +55,16 @@ class Misbehave:
     """ASGI middleware. Wraps a fake's app; serves `/_control/*` itself.
 
     Control calls (JSON): `POST /_control/faults` (a Fault), `DELETE /_control/faults`, `GET /_control/commits?object=`,
-    `GET /_control/requests` (method and path of everything that arrived), `GET /_control/held` (requests being held).
+    `GET /_control/requests` (method and path of everything that arrived), `GET /_control/held` (requests being held),
+    `POST /_control/tick?days=`.
     """
 
     def __init__(self, app: Any, store: Store, clock: Clock) -> None:
         self._app = app
         self._store = store
         self._clock = clock
+        # Set by whoever runs all fakes of a firm: lets the firm live for some days, returns records changed by system.
+        self.on_tick: Callable[[float], dict[str, int]] | None = None
         self._held = 0
         self._previous: dict[str, list[MutableMapping[str, Any]]] = {}
         self._requests: list[str] = []
@@ -90,9 +93,7 @@ class Misbehave:
         with self._store.atomic():
             plan = self._store.setting("faults", [])
             for entry in plan:
-                if not re.fullmatch(entry["method"], scope["method"]) or not re.fullmatch(
-                    entry["path"], scope["path"]
-                ):
+                if not re.fullmatch(entry["method"], scope["method"]) or not re.fullmatch(entry["path"], scope["path"]):
                     continue
                 if entry["skip"] > 0:
                     entry["skip"] -= 1
@@ -228,6 +229,11 @@ class Misbehave:
             await _answer(send, 200, [asdict(commit) for commit in self._store.commits(object_)])
         elif what == "requests":
             await _answer(send, 200, self._requests)
+        elif what == "tick" and self.on_tick is not None:
+            try:
+                await _answer(send, 200, {"changed": self.on_tick(float(scope["query_string"].removeprefix(b"days=")))})
+            except ValueError as error:
+                await _answer(send, 422, {"error": str(error)})
         elif what == "held":
             await _answer(send, 200, {"held": self._held})
         else:

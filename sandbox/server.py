@@ -1,20 +1,20 @@
 """Starts the fakes of one simulated firm: one HTTP server a system, all in one process, state in files.
 
 `python -m sandbox.server` is what `make run` starts as a child; tests call `Servers` in their own process. A first
-start fills the fakes with the firm's history; later starts find it there. `POST /_control/tick` lets the firm live on.
+start fills the fakes with the firm's history; later starts find it there. `POST /_control/tick?days=7` on any
+of them lets the firm live on.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 
@@ -56,7 +56,8 @@ class Fake:
         self._socket.bind(("127.0.0.1", port))
         self.port = int(self._socket.getsockname()[1])
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
-        app = Misbehave(self.module.app(self.store, clock), self.store, clock)
+        self.misbehave = Misbehave(self.module.app(self.store, clock), self.store, clock)
+        app = self.misbehave
         config = uvicorn.Config(
             app,
             log_level="critical",
@@ -68,9 +69,7 @@ class Fake:
             **({"ssl_certfile": tls[0], "ssl_keyfile": tls[1]} if tls else {}),
         )
         self._server = Quiet(config)
-        self._thread = threading.Thread(
-            target=self._server.run, args=([self._socket],), daemon=True, name=system
-        )
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True, name=system)
 
     def start(self) -> Fake:
         """Serve in a thread; returns once the port accepts connections (it is already bound and listening)."""
@@ -121,6 +120,7 @@ class Servers:
     def start(self) -> Servers:
         """Fill what is empty and serve."""
         for fake in self.fakes.values():
+            fake.misbehave.on_tick = self.tick
             fake.fill(self.truth)
             fake.start()
         return self
@@ -180,34 +180,34 @@ def firm_truth(config: Settings) -> Truth:
 
 
 def main() -> None:
-    """Serve until killed. Prints one JSON line with the environment once ready; reads commands from standard input.
+    """Serve until standard input ends (so that the fakes never outlive the command that started them).
 
-    Commands, one a line: `tick <days>` answers with a JSON line; end of input ends the server.
+    Prints one JSON line with the environment once ready, and leaves the same beside the state, so that another
+    command of the same firm finds the running fakes.
     """
-    argparse.ArgumentParser(description=main.__doc__).parse_args()
     import sys
 
     config = settings()
     clock = config.clock()
     if not isinstance(clock, FileClock):
         raise SystemExit("the sandbox needs THROUGHLINE_FIRM=sandbox")
+    folder = config.home / "systems"
     ports = free_ports(config.fakes_port, len(SYSTEMS))
-    servers = Servers(config.home / "sandbox", clock, firm_truth(config), ports).start()
-    print(json.dumps({"environment": servers.environment()}), flush=True)
+    servers = Servers(folder, clock, firm_truth(config), ports).start()
+    note = folder / "running.json"
+    ready = {
+        "pid": os.getpid(),
+        "environment": servers.environment(),
+        "control": next(iter(servers.fakes.values())).url + "/_control/tick",
+        "systems": {name: fake.url for name, fake in servers.fakes.items()},
+    }
+    note.write_text(json.dumps(ready))
+    print(json.dumps(ready), flush=True)
     try:
-        for line in sys.stdin:
-            print(json.dumps(_command(servers, line.split())), flush=True)
+        sys.stdin.read()
     finally:
+        note.unlink(missing_ok=True)
         servers.stop()
-
-
-def _command(servers: Servers, words: list[str]) -> dict[str, Any]:
-    if len(words) == 2 and words[0] == "tick":
-        try:
-            return {"changed": servers.tick(float(words[1])), "now": servers.clock.now().isoformat()}
-        except ValueError as error:
-            return {"error": str(error)}
-    return {"error": f"unknown command {words}"}
 
 
 if __name__ == "__main__":
