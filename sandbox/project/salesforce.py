@@ -69,7 +69,12 @@ def record_id(prefix: str, number: int) -> str:
         number, rest = divmod(number, 62)
         digits = _BASE62[rest] + digits
     short = f"{prefix}Hs{digits.rjust(10, '0')[-10:]}"
-    return short + "".join(
+    return short + check_characters(short)
+
+
+def check_characters(short: str) -> str:
+    """The three characters that make a case-sensitive 15-character id safe where case gets lost."""
+    return "".join(
         _CHECK[sum(1 << place for place, letter in enumerate(short[start : start + 5]) if letter.isupper())]
         for start in (0, 5, 10)
     )
@@ -136,7 +141,7 @@ def _account(customer: Customer, at: datetime, rule: str | None) -> Row:
     if _by(customer.known_to_psa_at, at):
         from sandbox.project import kantata
 
-        references["PSA_Client_Id__c"] = kantata.native_id("workspace_group", customer.id)
+        references["PSA_Client_Id__c"] = kantata.native_id("customer", customer.id)
     changes += [
         when for when in (customer.known_to_erp_at, customer.known_to_psa_at) if when is not None and when <= at
     ]
@@ -180,7 +185,7 @@ def _opportunity(deal: Opportunity, customer: Customer, work: Project | None, at
         from sandbox.project import kantata, netsuite
 
         changes.append(work.created_at)
-        written["PSA_Project_Id__c"] = kantata.native_id("workspace", work.id)
+        written["PSA_Project_Id__c"] = kantata.native_id("project", work.id)
         written["Provisioning_Status__c"] = "Provisioned"
         if customer.known_to_erp_at is not None:
             written["ERP_Customer_Id__c"] = netsuite.native_id("customer", customer.id)
