@@ -6,7 +6,8 @@ import importlib
 
 from ingestion.resource import Source
 
-KNOWN = ("salesforce", "kantata", "netsuite", "bamboohr", "tryton")
+# `control` is no outside system: the ledger, copied so that the health of the syncs is modelled like everything else.
+KNOWN = ("salesforce", "kantata", "netsuite", "bamboohr", "tryton", "control")
 
 
 def source(system: str) -> Source:

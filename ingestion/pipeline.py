@@ -263,18 +263,17 @@ def _run_dlt(system: str, config: Settings, streams: dict[Resource, Iterator[pa.
         pipelines_dir=str(config.home / "dlt"),
         destination=dlt.destinations.duckdb(str(config.warehouse)),
         dataset_name=f"raw_{system}",
-        progress=None,
     )
     if pipeline.has_pending_data:
         # Left by a load that died. Its rows are read again from the last completed mark.
         pipeline.abort_packages()
     resources = [
-        dlt.resource(
+        dlt.resource(  # type: ignore[call-overload]
             stream,
             name=r.table,
             write_disposition="append",
             primary_key=("_instance", "_source_id", "_load_seq"),
-            schema_contract=SCHEMA_CONTRACT,  # type: ignore[arg-type]
+            schema_contract=SCHEMA_CONTRACT,
         )
         for r, stream in streams.items()
     ]
