@@ -1,4 +1,4 @@
-"""SOQL, the part of it that integrations use: one object, filters, order, limit. Text in, SQL over the fake's store out.
+"""SOQL, the part of it that integrations use: one object, filters, order, limit. Text in, SQL over the store out.
 
 Answers a wrong query as Salesforce does (`MALFORMED_QUERY`, `INVALID_FIELD`, `INVALID_TYPE`). Relationships, aggregates
 other than `COUNT()` and relative date literals are not understood and are refused as malformed.
@@ -211,7 +211,7 @@ class _Parser:
             raise self._malformed("null", token.at)
         params.append(value)
         # SOQL's `!=` keeps rows without a value, which SQL's does not.
-        return f"{column} {({'=': 'is', '!=': 'is not', '<>': 'is not'}.get(word, word))} ?"
+        return f"{column} { ({'=': 'is', '!=': 'is not', '<>': 'is not'}.get(word, word)) } ?"
 
     def _list(self, subject: Field, params: list[Any]) -> str:
         self._expect("(")
