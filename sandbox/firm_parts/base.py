@@ -28,9 +28,8 @@ _ZONES = {"DE01": ZoneInfo("Europe/Berlin"), "US01": ZoneInfo("America/New_York"
 @lru_cache(maxsize=8192)
 def _offset(entity: str, day: date) -> timedelta:
     """The zone's offset at noon; no event of the firm happens in the night hours in which clocks change."""
-    offset = datetime.combine(day, time(12), _ZONES[entity]).utcoffset()
-    assert offset is not None
-    return offset
+    noon = datetime.combine(day, time(12), _ZONES[entity])
+    return noon.replace(tzinfo=UTC) - noon.astimezone(UTC)
 
 
 def instant(entity: str, day: date, minute_of_day: int, second: int = 0) -> datetime:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from random import Random
 
 from sandbox.firm_parts.base import DAY, Frame, first_of, local_date, month_of, shift_month
 from sandbox.firm_parts.contracts import Rates

@@ -96,8 +96,8 @@ def write(
 def _signed_at(frame: Frame, plan: Plan, deal: Deal) -> datetime:
     """Signed before it is approved; the contract of a second stream a day before that stream starts."""
     rng = frame.stream("signature", plan.key)
-    assert deal.approved_at is not None
-    assert deal.first_won is not None
+    if deal.approved_at is None or deal.first_won is None:
+        raise ValueError(f"{deal.id} has a project but was never won and approved")
     if plan.part and plan.created_at:
         return plan.created_at - timedelta(hours=rng.randint(20, 40))
     signed = deal.approved_at - timedelta(minutes=rng.randint(15, 50))
@@ -135,7 +135,7 @@ class _Writer:
         line_id = f"{plan.contract_id}-1"
         if method == "time_and_materials":
             amount = round_to(planned * self.mean_rate, 500)
-            cap, extra = self._cap(amount)
+            cap, extra = self._cap()
         elif method == "retainer":
             months = max(1, round((plan.work_to - plan.work_from).days / 30.4))
             included = round_to(expected / months * Decimal(str(rng.choice((0.8, 0.9, 0.95, 1.05)))), 5)
@@ -176,7 +176,7 @@ class _Writer:
             "", self.plan.contract_id or "", number, effective, signed, delta, hours, cap, reason
         )
 
-    def _cap(self, amount: Decimal) -> tuple[Decimal | None, list[Amendment]]:
+    def _cap(self) -> tuple[Decimal | None, list[Amendment]]:
         """Some hourly contracts are capped: with room, overrun, or overrun and then raised by an amendment."""
         rng, worth = self.rng, sum(self.values, Decimal(0))
         draw = rng.random()

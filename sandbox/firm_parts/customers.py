@@ -64,8 +64,8 @@ def build(frame: Frame, deals: list[Deal]) -> list[Customer]:
     drafts.sort(key=lambda draft: (draft[0], draft[1]))
     names = {entity: _names(frame, entity, size) for entity, size in sizes.items()}
     out: list[Customer] = []
-    for number, (created, slot, mine) in enumerate(drafts, 1):
-        customer = _customer(frame, f"C{number:04d}", slot, created, names, out, mine)
+    for number, (created, name, mine) in enumerate(drafts, 1):
+        customer = _customer(frame, f"C{number:04d}", name, created, names, out, mine)
         for deal in mine:
             deal.customer_id = customer.id
             deal.owner_email = customer.owner_email

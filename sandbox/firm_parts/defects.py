@@ -75,9 +75,10 @@ class _Maker:
             entity = ("DE01", "US01", "US01")[number - 1]
             key = f"C900{number}"
             bad = Customer(
-                key, f"Unplaced Holding {number}", f"Unplaced Holding {number} Ltd", country, CURRENCY[entity], "Retail",
-                f"unplaced-{number}.example", f"X{number:09d}", entity, 30, None, self.customers[0].owner_email,
-                self.frame.business_instant(self.rng, entity, self.frame.today.date() - DAY * (90 + number)), None, None,
+                key, f"Unplaced Holding {number}", f"Unplaced Holding {number} Ltd", country, CURRENCY[entity],
+                "Retail", f"unplaced-{number}.example", f"X{number:09d}", entity, 30, None, self.customers[0].owner_email,
+                self.frame.business_instant(self.rng, entity, self.frame.today.date() - DAY * (90 + number)), None,
+                None,
             )  # fmt: skip
             self.truth = replace(self.truth, customers=(*self.truth.customers, bad))
             self._found("account_country_known", "salesforce", "account", key)
@@ -118,8 +119,8 @@ class _Maker:
             person = people[model.resource_id]
             entity = person.legal_entity_id
             day = model.work_date
+            home = CURRENCY[entity]
             if not card:
-                card = card_of(entity, CURRENCY[entity], CURRENCY[entity])
                 day = on_workday(entity, self.frame.today.date() - DAY * 45)
                 person = next(
                     p for p in people.values() if p.termination_date is None and p.legal_entity_id == entity
@@ -132,8 +133,9 @@ class _Maker:
                  StatusEvent("approved", self.frame.after(self.rng, entity, created, 1, 2), checker)),
             )  # fmt: skip
             self.truth = replace(self.truth, time_entries=(*self.truth.time_entries, bad))
-            rate = self.rates.rate(card, person.role, day, self.frame.today)
-            currency = next(c.currency for c in self.truth.rate_card_lines if c.rate_card_id == card)
+            priced_by = card or card_of(entity, home, home)
+            rate = self.rates.rate(priced_by, person.role, day, self.frame.today)
+            currency = next(c.currency for c in self.truth.rate_card_lines if c.rate_card_id == priced_by)
             amount = (bad.hours * rate).quantize(Decimal("0.01"))
             self._found(rule, "kantata", "time_entries", bad.id, amount, currency)
 
@@ -165,17 +167,14 @@ class _Maker:
             project = self.projects_by_hour[(number * 5) % len(self.projects_by_hour)]
             entity, contract_id = project.legal_entity_id, project.contract_id or ""
             month = shift_month(month_of(self.frame.today.date()), -number)
-            created = self.frame.business_instant(
-                self.rng,
-                entity,
-                local_date(entity, instant(entity, self.frame.today.date() - DAY * (25 * number + 3), 600)),
-            )
+            day = self.frame.today.date() - DAY * (25 * number + 3)
+            created = self.frame.business_instant(self.rng, entity, day)
             posted = created + timedelta(hours=1)
             net = Decimal(1000 * number + 250).quantize(Decimal("0.01"))
             invoice_date = local_date(entity, created)
             bad = Invoice(
-                f"I9000{number}", f"{entity}-X-{number:06d}", "invoice", project.customer_id, project.id, contract_id, entity,
-                project.currency, invoice_date, invoice_date + DAY * 30, created, posted,
+                f"I9000{number}", f"{entity}-X-{number:06d}", "invoice", project.customer_id, project.id, contract_id,
+                entity, project.currency, invoice_date, invoice_date + DAY * 30, created, posted,
                 self.books.posting_period(entity, month, posted), Decimal("0.00"),
                 (InvoiceLine(1, "fixed_fee", None, None, Decimal("1.00"), net, net),),
             )  # fmt: skip

@@ -112,7 +112,7 @@ class Desk:
         )
 
     def invoices(self) -> tuple[Invoice, ...]:
-        """The documents that exist by the horizon, in the order in which they were made, numbered per entity and type."""
+        """What exists by the horizon, in the order in which it was made, numbered by entity and type."""
         kept = [d for d in self.drafts if d.lines and d.created <= self.frame.horizon]
         kept.sort(key=lambda d: (d.created, d.plan.id, d.document_type, d.net_amount))
         counters: dict[tuple[str, str], int] = {}

@@ -73,8 +73,8 @@ def bill_retainer(frame: Frame, desk: Desk, plan: Plan, contract: Contract, entr
     """The fee at the beginning of each month, and what was worked beyond it a month later."""
     rng = frame.stream("billing", plan.key)
     line = contract.lines[0]
-    assert line.included_hours is not None
-    assert line.overage_rate is not None
+    if line.included_hours is None or line.overage_rate is None:
+        raise ValueError(f"contract line {line.id} is a retainer without included hours or overage rate")
     month, last = month_of(plan.work_from), min(month_of(plan.work_to), frame.last_month)
     overage_billed: dict[str, Decimal] = defaultdict(Decimal)
     while month <= shift_month(last, 2):

@@ -138,8 +138,7 @@ def _of_deal(frame: Frame, rng: Random, deal: Deal, part: int, people: tuple[Res
         statuses = _events(manager.email, tuple(event for event in events if event[1] <= frame.horizon))
     else:
         # Our push creates these; work starts when it surely has.
-        assert deal.approved_at is not None
-        begin = local_date(entity, max(deal.approved_at, frame.today))
+        begin = local_date(entity, max(deal.approved_at or frame.today, frame.today))
         wait = (3, 9) if deal.fate == "fresh" else (14, 20)
         start = begin + DAY * rng.randint(*wait)
     return Plan(
@@ -192,7 +191,7 @@ def _staff(
 
     ranked = sorted(fit, key=busy)
     steady = next((p for p in ranked if p.termination_date is None), ranked[0])
-    chosen = [steady] + [p for p in ranked if p is not steady][: size - 1]
+    chosen = [steady, *[p for p in ranked if p is not steady][: size - 1]]
     for person in chosen:
         load[person.id].append((one.work_from, one.work_to))
         one.team.append((person, rng.uniform(0.6, 1.4)))
@@ -210,10 +209,7 @@ def _make_late_approvers(frame: Frame, plans: list[Plan]) -> None:
             p for p in plans if p.entity == entity and p.method == "time_and_materials" and p.created_at
         ]
         for index in range(max(3, frame.count(5, 3))):
-            if index == 0:
-                month = newest
-            else:
-                month = shift_month(newest, -rng.randint(1, 20))
+            month = newest if index == 0 else shift_month(newest, -rng.randint(1, 20))
             running = [p for p in candidates if month_of(p.work_from) < month < month_of(p.work_to)]
             if running:
                 rng.choice(running).slow_months.add(month)
