@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -26,13 +26,17 @@ from common.settings import ROOT, Settings, settings
 from orchestration import demo, summary
 from orchestration.platform import Platform, Step, platform
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Throughline: from quote to cash, pushed exactly once.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Throughline: from quote to cash, pushed exactly once."
+)
 console = Console(highlight=False)
 
 
 def _tell(step: Step) -> None:
     rows = "" if step.rows is None else f"{step.rows:>9,} rows"
-    console.print(f"  {step.phase:<8} {step.name:<38} {rows:>14} {step.seconds:>7.1f} s   {step.detail}", soft_wrap=True)
+    console.print(
+        f"  {step.phase:<8} {step.name:<38} {rows:>14} {step.seconds:>7.1f} s   {step.detail}", soft_wrap=True
+    )
 
 
 @contextmanager
@@ -150,10 +154,8 @@ def serve() -> None:
 def stop() -> None:
     """End the outside systems that an earlier command may have left running."""
     for note in settings().state_dir.glob("*/systems/running.json"):
-        try:
+        with suppress(OSError, ValueError):
             os.kill(json.loads(note.read_text())["pid"], signal.SIGTERM)
-        except (OSError, ValueError):
-            pass
         note.unlink(missing_ok=True)
 
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from common.clock import Clock
@@ -31,7 +30,7 @@ class NodeResult:
     message: str
 
 
-class DbtFailed(Exception):  # noqa: N818
+class DbtFailed(Exception):
     """dbt refused or failed; the message names the nodes and what they said."""
 
 
@@ -125,5 +124,3 @@ class Dbt:
         if check and not result.success:
             raise DbtFailed(f"dbt {command[0]} failed: {result.exception}")
         return result
-
-

@@ -23,7 +23,7 @@ MODULES = {"sandbox": "sandbox.server", "tryton": "sandbox.tryton.serve"}
 READY_SECONDS = {"sandbox": 180, "tryton": 1200}
 
 
-class DemoFailed(Exception):  # noqa: N818
+class DemoFailed(Exception):
     """The demo's systems could not be started; the message says why in one sentence."""
 
 

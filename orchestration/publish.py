@@ -19,7 +19,7 @@ SCHEMAS = ("canonical", "kpi", "sync", "quality", "operations")
 KEEP = 3
 
 
-class PublishRefused(Exception):  # noqa: N818
+class PublishRefused(Exception):
     """Nothing was published; the previous generation stays."""
 
 

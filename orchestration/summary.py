@@ -61,7 +61,7 @@ def show(config: Settings, console: Console, delivered: Sequence[dict[str, Any]]
         facts.add_row("Quarantined", f"{count} rows: {rule}{money}")
     console.print(facts)
     _deliveries(console, delivered)
-    _waiting(config, console, delivered)
+    _waiting(console, delivered)
 
 
 def _wip(config: Settings) -> list[tuple[Any, ...]]:
@@ -111,10 +111,8 @@ def _deliveries(console: Console, delivered: Sequence[dict[str, Any]]) -> None:
     console.print(table)
 
 
-def _waiting(config: Settings, console: Console, delivered: Sequence[dict[str, Any]]) -> None:
-    reasons = [
-        (count, row["sync"], reason) for row in delivered for reason, count in row["waiting"].items() if count
-    ]
+def _waiting(console: Console, delivered: Sequence[dict[str, Any]]) -> None:
+    reasons = [(count, row["sync"], reason) for row in delivered for reason, count in row["waiting"].items() if count]
     if not reasons:
         console.print("\nNothing waits.")
         return

@@ -13,8 +13,6 @@ from orchestration.defs.ingestion import POOL, table_key
 from orchestration.defs.quality import accepted_key
 from orchestration.platform import Platform, Step
 
-LAYERS = ("staging", "mapping", "canonical", "kpi", "sync", "seeds")
-
 
 def node_key(node: dict[str, Any]) -> dg.AssetKey:
     """The asset of a model or seed: its name."""
@@ -27,6 +25,11 @@ def _built(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
         for uid, node in manifest["nodes"].items()
         if node["resource_type"] in ("model", "seed") and node["config"]["enabled"]
     }
+
+
+def model_keys(manifest: dict[str, Any], layer: str) -> list[dg.AssetKey]:
+    """The models of one layer."""
+    return [node_key(n) for n in _built(manifest).values() if n["resource_type"] == "model" and n["fqn"][1] == layer]
 
 
 def _upstream(uid: str, manifest: dict[str, Any]) -> dg.AssetKey | None:

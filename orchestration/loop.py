@@ -1,0 +1,71 @@
+"""Runs the loop's Dagster job in this process, and once more without pushes where something was pushed.
+
+The second pass reads home what the first one wrote, so that the numbers and the summary include it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from orchestration.definitions import build
+from orchestration.platform import Platform
+from reverse_etl.standing import acknowledged
+
+
+@dataclass
+class Outcome:
+    """What a loop did. `error`: the one sentence of the step that failed."""
+
+    changed: bool = False
+    sent: int = 0
+    delivered: list[dict[str, Any]] = field(default_factory=list)
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    error: str | None = None
+
+
+def run_loop(here: Platform) -> Outcome:
+    """One pass of the loop and, where rows were sent, a second one to read them back."""
+    definitions = build(here)
+    instance = dg.DagsterInstance.get()
+    outcome = Outcome()
+    outcome.error = _execute(definitions, "loop", instance)
+    outcome.changed = any(step.phase == "read" and step.rows for step in here.steps)
+    outcome.sent = sum(result.sent for result in here.delivered)
+    outcome.delivered = [_told(result) for result in here.delivered]
+    if outcome.error is None and outcome.sent:
+        outcome.error = _execute(definitions, "read_back", instance)
+    with here.ledger() as ledger:
+        outcome.acknowledged = acknowledged(ledger.store)
+    return outcome
+
+
+def _told(result: Any) -> dict[str, Any]:
+    counts = dict(result.counts)
+    waiting = dict(result.reasons)
+    for state in ("in_doubt", "waiting", "parked", "rejected", "dead", "refused", "in_flight"):
+        if counts.get(state):
+            waiting[state.replace("_", " ")] = counts[state]
+    if result.stopped:
+        waiting[result.stopped] = waiting.get(result.stopped, 0) + max(1, counts.get("waiting", 0))
+    return {
+        "sync": result.sync_id,
+        **{name: counts.get(name, 0) for name in ("created", "updated", "adopted", "unchanged")},
+        "waiting": waiting,
+    }
+
+
+def _execute(definitions: dg.Definitions, job: str, instance: dg.DagsterInstance) -> str | None:
+    """Run a job. None where it succeeded, else one sentence about the first step that failed."""
+    result = definitions.get_job_def(job).execute_in_process(instance=instance, raise_on_error=False)
+    if result.success:
+        return None
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error is not None:
+            error = event.step_failure_data.error
+            while error.cause is not None:
+                error = error.cause
+            return f"{event.step_key} failed. {' '.join(error.message.split())[:900]}"
+    return "The run failed; the Dagster UI has its log."
