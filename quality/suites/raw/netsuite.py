@@ -1,0 +1,55 @@
+"""What must hold on arrivals from NetSuite.
+
+SuiteQL shows revenue lines with the opposite sign of the header, `mainline` and `taxline` as 'T' or 'F', and a
+transaction's total with its tax.
+"""
+
+from __future__ import annotations
+
+from quality.rules import NoRowFrom, NotNull, RawSuite, Rule
+
+# Latest version of each line of the documents in the batch, without the main line, as the header signs it.
+_LINES = """
+    select l._instance, l.transaction, sum(-l.foreignamount) filter (where l.taxline <> 'T') as net,
+        sum(-l.foreignamount) as gross
+    from (
+        select *, row_number() over (
+            partition by _instance, _source_id order by _seen_at desc, _load_seq desc
+        ) as _rank
+        from raw_netsuite.transactionline
+    ) as l
+    where l._rank = 1 and not l._is_deleted and l.mainline <> 'T'
+    group by l._instance, l.transaction
+"""
+
+SUITE = RawSuite(
+    "netsuite",
+    {
+        "customer": (),
+        "subsidiary": (),
+        "transaction": (
+            Rule(
+                "invoice_currency_present",
+                "The document has no currency, so its amounts mean nothing. Set the currency on the transaction.",
+                NotNull("currency"),
+            ),
+            Rule(
+                "invoice_lines_sum_to_header",
+                "The document's total is not the sum of its lines, so one of them is wrong or missing. Compare the "
+                "transaction with its lines in NetSuite.",
+                NoRowFrom(
+                    "select b._instance, b._source_id, b._hash from {batch} as b "
+                    f"left join ({_LINES}) as l on l._instance = b._instance and l.transaction = b.id "
+                    "where b.type in ('CustInvc', 'CustCred') "
+                    "and abs(cast(b.foreigntotal as double) - coalesce(cast(l.gross as double), 0)) > 0.005"
+                ),
+            ),
+        ),
+        "transactionline": (),
+        "payment_application": (),
+        "accountingperiod": (),
+        "fx_rate": (),
+        "billing_schedule": (),
+        "timebill": (),
+    },
+)
