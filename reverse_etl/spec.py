@@ -42,6 +42,7 @@ without a send, different fields become an update.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -50,6 +51,9 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol
 
 Op = Literal["create", "update", "delete"]
+
+
+_NAMESPACE = uuid.UUID("6d9c1d0e-8f63-5f5b-9b1e-0c8a9a3e7a11")
 
 
 class Capability(StrEnum):
@@ -105,6 +109,11 @@ class SyncSpec:
     def relation(self) -> str:
         """Name of the outbox model, without its schema."""
         return f"sync_{self.sync_id}"
+
+
+def delivery_id(spec: SyncSpec, key: str, version: int) -> str:
+    """The id of one desired state of one key (version counts them); the same whoever computes it."""
+    return str(uuid.uuid5(_NAMESPACE, "\n".join((spec.target, spec.object, key, str(version)))))
 
 
 @dataclass(frozen=True)
