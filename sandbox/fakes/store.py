@@ -205,6 +205,10 @@ class Store:
             (object_, *params, limit, offset),
         )
 
+    def rows(self, sql: str, params: Sequence[Any]) -> list[Any]:
+        """A read in SQLite's own words over `record (object, id, body, modified, deleted)`: for fakes that take SQL."""
+        return self._read(sql, params)
+
     def count(self, object_: str, *, where: str = "1=1", params: Sequence[Any] = ()) -> int:
         """How many live records match."""
         return int(
@@ -238,6 +242,11 @@ class Store:
             (object_, object_),
         )
         return [Commit(*row) for row in rows]
+
+    def version(self) -> int:
+        """A number that grows with every record written or deleted: what was computed before it may be stale."""
+        row = self._read("select value from counter where object='#seq'", ())
+        return int(row[0][0]) if row else 0
 
     def setting(self, name: str, default: Any = None) -> Any:
         """A value kept beside the records (fault plans, token epochs), JSON."""

@@ -330,15 +330,19 @@ def relationship_id(customer: str, subsidiary: str) -> str:
 
 
 def _schedules(truth: Truth, at: datetime) -> Iterator[Row]:
-    """Billing schedules of the deals that became projects before our platform took over."""
+    """Billing schedules of the deals that became projects before our platform took over.
+
+    A deal that was reopened and won again has two projects; its one schedule bills the later.
+    """
     from sandbox.project import salesforce
 
     links = History(at)
     customers = {customer.id: customer for customer in truth.customers}
-    contracts: dict[str, Contract] = {contract.opportunity_id: contract for contract in truth.contracts}
+    contracts: dict[str, Contract] = {contract.id: contract for contract in truth.contracts}
     deals = {deal.id: deal for deal in truth.opportunities}
-    for work in truth.projects:
-        reference, contract = links.project(work), contracts.get(work.opportunity_id or "")
+    latest = {work.opportunity_id: work for work in truth.projects if links.project(work)}
+    for work in latest.values():
+        reference, contract = links.project(work), contracts.get(work.contract_id or "")
         payer = links.customer(customers[work.customer_id])
         if reference is None or contract is None or payer is None or work.created_at is None:
             continue

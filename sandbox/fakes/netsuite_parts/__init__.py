@@ -1,0 +1,1 @@
+"""The parts of the NetSuite fake: `sandbox/fakes/netsuite.py` puts them together."""
