@@ -51,11 +51,11 @@ def serve(rows: int) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             path = self.path.split("?")[0]
             self._answer(pages[int(path.rsplit("-", 1)[1]) // PAGE if "/query/" in path else 0])
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             url = f"http://127.0.0.1:{self.server.server_address[1]}"
             self._answer(json.dumps({"access_token": "t", "instance_url": url, "expires_in": 7200}).encode())
@@ -81,7 +81,9 @@ def main() -> None:
     rows = int(os.environ.get("THROUGHLINE_BENCH_ROWS", "100000"))
     server = serve(rows)
     url = f"http://127.0.0.1:{server.server_address[1]}"
-    costs = {way: median_of(1 if way == "dlt_default" else 3, "benchmarks.ingest", [way, url, str(rows)]) for way in WAYS}
+    costs = {
+        way: median_of(1 if way == "dlt_default" else 3, "benchmarks.ingest", [way, url, str(rows)]) for way in WAYS
+    }
     server.shutdown()
     print(f"\nIngestion of {rows:,} Salesforce-like rows ({machine()}); medians of 3, dlt's defaults once")
     print(f"{'way':<14}{'CPU s':>8}{'wall s':>8}{'rows/CPU s':>12}{'CPU vs hand':>13}")
@@ -114,7 +116,9 @@ def hand(url: str, folder: Path) -> Path:
         f"'{f}': '{'DOUBLE' if f in ('Hours__c', 'Bill_Rate__c') else 'BOOLEAN' if f == 'Billable__c' else 'VARCHAR'}'"
         for f in FIELDS
     )
-    con.execute(f"create table rows as select * from read_json('{path}', format='newline_delimited', columns={{{columns}}})")
+    con.execute(
+        f"create table rows as select * from read_json('{path}', format='newline_delimited', columns={{{columns}}})"
+    )
     con.close()
     return target
 
@@ -138,7 +142,9 @@ def ours(url: str, folder: Path) -> Path:
         }
     )  # fmt: skip
     kinds = {"Hours__c": pa.float64(), "Bill_Rate__c": pa.float64(), "Billable__c": pa.bool_()}
-    schema = pa.schema([(f, kinds.get(f, pa.string())) for f in FIELDS] + [("attributes", pa.struct([("type", pa.string())]))])
+    schema = pa.schema(
+        [(f, kinds.get(f, pa.string())) for f in FIELDS] + [("attributes", pa.struct([("type", pa.string())]))]
+    )
     schema = pa.schema([f for f in schema if f.name != "attributes"])
     resource = Resource("time_entry", "Time_Entry__c", ("Id",), schema, "cursor", "SystemModstamp")
     config = Settings(state_dir=folder)
@@ -160,7 +166,11 @@ def with_dlt(url: str, folder: Path, parquet: bool) -> Path:
             "resources": [
                 {
                     "name": "rows",
-                    "endpoint": {"path": "/services/data/v61.0/query", "params": {"q": "x"}, "data_selector": "records"},
+                    "endpoint": {
+                        "path": "/services/data/v61.0/query",
+                        "params": {"q": "x"},
+                        "data_selector": "records",
+                    },
                 }
             ],
         }

@@ -45,8 +45,8 @@ def publish(config: Settings, now: datetime, fingerprint: str) -> Generation:
     """
     folder = config.published.parent
     folder.mkdir(parents=True, exist_ok=True)
-    number = 1 + max((_number(p) for p in folder.glob("kpi.g*.duckdb")), default=0)
-    path = folder / f"kpi.g{number:06d}.duckdb"
+    number = 1 + max((_number(p) for p in folder.glob("published.g*.duckdb")), default=0)
+    path = folder / f"published.g{number:06d}.duckdb"
     tables, rows = _copy(config.warehouse, path, number, now, fingerprint)
     wal = path.with_name(path.name + ".wal")
     if wal.exists():
@@ -57,13 +57,13 @@ def publish(config: Settings, now: datetime, fingerprint: str) -> Generation:
     scratch.unlink(missing_ok=True)
     scratch.symlink_to(path.name)
     scratch.replace(config.published)
-    for old in sorted(folder.glob("kpi.g*.duckdb"))[:-KEEP]:
+    for old in sorted(folder.glob("published.g*.duckdb"))[:-KEEP]:
         old.unlink()
     return Generation(number, path, tables, rows)
 
 
 def _number(path: Path) -> int:
-    return int(path.name.removeprefix("kpi.g").removesuffix(".duckdb"))
+    return int(path.name.removeprefix("published.g").removesuffix(".duckdb"))
 
 
 def _copy(warehouse: Path, path: Path, number: int, now: datetime, fingerprint: str) -> tuple[int, int]:
