@@ -2,7 +2,7 @@
 
 A truth record can't lack an amount or a currency; there the projection of that system spoils the row by rule name
 (`opportunity_amount_present`: no amount; `invoice_currency_present`: no currency; `invoice_lines_sum_to_header`:
-the header's net is the defect's amount, the lines stay as they are).
+the header's net is the invoice's and the defect's amount, one line is off).
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ class _Maker:
             key = f"C900{number}"
             bad = Customer(
                 key, f"Unplaced Holding {number}", f"Unplaced Holding {number} Ltd", country, CURRENCY[entity],
-                "Retail", f"unplaced-{number}.example", f"X{number:09d}", entity, 30, None, self.customers[0].owner_email,
+                "Retail", f"unplaced-{number}.example", f"X{number:09d}", entity, 30, None,
+                self.customers[0].owner_email,
                 self.frame.business_instant(self.rng, entity, self.frame.today.date() - DAY * (90 + number)), None,
                 None,
             )  # fmt: skip
@@ -180,7 +181,7 @@ class _Maker:
             )  # fmt: skip
             self.truth = replace(self.truth, invoices=(*self.truth.invoices, bad))
             if rule == "invoice_lines_sum_to_header":
-                self._found(rule, "netsuite", "transaction", bad.id, net + 100 * number, project.currency)
+                self._found(rule, "netsuite", "transaction", bad.id, net, project.currency)
             else:
                 self._found(rule, "netsuite", "transaction", bad.id)
 

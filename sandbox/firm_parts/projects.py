@@ -128,7 +128,7 @@ def _of_deal(frame: Frame, rng: Random, deal: Deal, part: int, people: tuple[Res
             again = frame.after(rng, entity, deal.won, 1, 3)
             events += [("on_hold", held), ("active", again)]
             holds.append((local_date(entity, held), local_date(entity, again)))
-        elif rng.random() < 0.08:
+        elif rng.random() < 0.08 and not (deal.starts_before_win or deal.reopened):
             held = frame.business_instant(rng, entity, start + span / 2)
             again = frame.after(rng, entity, held, 10, 24)
             events += [("on_hold", held), ("active", again)]
