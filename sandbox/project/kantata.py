@@ -47,7 +47,7 @@ STATUSES: dict[str, dict[str, Any]] = {
     "cancelled": {"color": "grey", "key": 110, "message": "Cancelled"},
 }
 ROLES = ("partner", "manager", "senior", "consultant")
-# Not a currency of anybody: what the known defect `project_currency_known` shows.
+# Nobody's currency: what the known defect `project_currency_known` shows where the truth has a good one.
 NO_CURRENCY = "XXX"
 
 
@@ -287,7 +287,9 @@ def _workspace(view: View, entry: Project) -> Iterator[Row]:
     signed = [a.signed_at for a in view.truth.amendments if entry.contract_id and a.contract_id == entry.contract_id]
     updated = view.latest(created, *(event.at for event in known), *signed)
     values = _custom_values("Workspace", id_, workspace_custom_fields(entry), created, created)
-    currency = NO_CURRENCY if entry.id in view.defects.get("project_currency_known", ()) else entry.currency
+    currency = entry.currency
+    if entry.id in view.defects.get("project_currency_known", ()) and currency in view.currencies:
+        currency = NO_CURRENCY
     price = price_in_cents(view, entry)
     group = native_id("customer", entry.customer_id)
     record = {

@@ -4,8 +4,8 @@ OX approves submissions, not entries: a submission is what one person hands in f
 status and current resolution hold for every entry on it. An entry knows its most recent submission
 (`recent_submission_id`) and, while that one is neither rejected nor cancelled, the same as `active_submission_id`.
 OX shows an entry only on its most recent submission; so does this. A submission tells its current resolution only; all
-of them are `resolutions`, which the vendor's client library lists as an object. A rejected entry that the firm replaces by another
-one says so in the notes of its successor, because OX has no field for that.
+of them are `resolutions`, which the vendor's client library lists as an object. A rejected entry that the firm
+replaces by another one says so in the notes of its successor, because OX has no field for that.
 """
 
 from __future__ import annotations

@@ -39,6 +39,11 @@ class View:
         return {r.email: native_id("resource", r.id) for r in self.truth.resources}
 
     @cached_property
+    def currencies(self) -> set[str]:
+        """The currencies that the firm works in."""
+        return {line.currency for line in self.truth.rate_card_lines} | {e.currency for e in self.truth.legal_entities}
+
+    @cached_property
     def defects(self) -> dict[str, set[str]]:
         """Rule -> truth ids of this system's rows that break it."""
         found: dict[str, set[str]] = {}
