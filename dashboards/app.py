@@ -72,13 +72,15 @@ def trend(block: dict[str, Any]) -> None:
     frame["series"] = frame["legal_entity_code"] + frame["currency"].map(lambda c: f" ({c})" if c else "")
     for series, rows in frame.groupby("series"):
         chart = (
-            alt.Chart(rows, title=str(series), height=220)
+            alt.Chart(rows, title=str(series), height=280)
             .mark_line(point=True)
             .encode(
                 x=alt.X("period:O", title=None),
                 y=alt.Y("value:Q", title=block["unit"]),
-                color=alt.Color("basis:N", title=None, scale=BASIS_COLOURS),
-                strokeDash=alt.StrokeDash("basis:N", legend=None),
+                color=alt.Color("basis:N", title=None, scale=BASIS_COLOURS, legend=alt.Legend(orient="top")),
+                strokeDash=alt.condition(
+                    alt.datum.basis == BASIS_LABEL["restated"], alt.value([6, 4]), alt.value([1, 0])
+                ),
                 tooltip=["period", "basis", alt.Tooltip("value:Q", format=",.2f"), "n", "n_excluded"],
             )
         )
@@ -99,17 +101,19 @@ def bars(block: dict[str, Any]) -> None:
         st.write("No values yet.")
         return
     frame = frame[(frame["period"] == frame["period"].max()) & (frame["basis"] == "restated")]
-    chart = (
-        alt.Chart(frame, height=240)
-        .mark_bar()
-        .encode(
-            x=alt.X("dimension_value:N", title=None, sort=block.get("order")),
-            y=alt.Y("value:Q", title=block["unit"]),
-            color=alt.Color("legal_entity_code:N", title="Legal entity"),
-            tooltip=["legal_entity_code", "dimension_value", alt.Tooltip("value:Q", format=",.2f")],
+    frame["series"] = frame["legal_entity_code"] + frame["currency"].map(lambda c: f" ({c})" if c else "")
+    # A chart a series: amounts of two currencies are never stacked.
+    for column, (series, rows) in zip(st.columns(frame["series"].nunique()), frame.groupby("series"), strict=True):
+        chart = (
+            alt.Chart(rows, title=f"{series}, {rows['period'].iloc[0]}", height=240)
+            .mark_bar(color="#1d4ed8")
+            .encode(
+                x=alt.X("dimension_value:N", title=None, sort=block.get("order"), axis=alt.Axis(labelAngle=0)),
+                y=alt.Y("value:Q", title=block["unit"]),
+                tooltip=["dimension_value", alt.Tooltip("value:Q", format=",.2f"), "n"],
+            )
         )
-    )
-    st.altair_chart(chart, width="stretch")
+        column.altair_chart(chart, width="stretch")
 
 
 def table(block: dict[str, Any]) -> None:
@@ -119,7 +123,10 @@ def table(block: dict[str, Any]) -> None:
     except Exception as error:  # a page must say what it lacks, and show the rest
         st.warning(f"This block can't be shown: {error}")
         return
-    st.table(frame) if len(frame) else st.write(block.get("empty", "Nothing."))
+    if frame.empty:
+        st.write(block.get("empty", "Nothing."))
+    else:
+        st.table(frame)
 
 
 BLOCKS = {"figures": figures, "trend": trend, "bars": bars, "table": table}

@@ -16,7 +16,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class NothingPublished(Exception):  # noqa: N818
+class NothingPublished(Exception):
     """There is no generation yet; the message says how to make one."""
 
 
