@@ -68,9 +68,11 @@ def copy_project(folder: Path) -> Path:
         system = name.rsplit("__", 1)[1]
         head = f"{{{{ config(enabled='{system}' in var('systems')) }}}}\n"
         (mapping / f"{name}.sql").write_text(f"{head}select * from fixture.{name}\n")
-    staging = folder / "models" / "staging"
-    staging.mkdir()
-    shutil.copy(PROJECT / "models" / "staging" / "_operations.yml", staging)
+    staging = PROJECT / "models" / "staging"
+    (folder / "models" / "staging").mkdir()
+    shutil.copy(staging / "_operations.yml", folder / "models" / "staging")
+    # The ledger's own tables are no entity: nothing here fills them, but what is built on them must parse.
+    shutil.copytree(staging / "control", folder / "models" / "staging" / "control")
     return folder
 
 
@@ -169,7 +171,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Bu
             (project / "seeds" / "reporting_points_added.csv").write_text(points_csv(points))
         warehouse = folder / "warehouse.duckdb"
         fill(warehouse, facts, quarantine)
-        dbt(project, warehouse, command, "--exclude", "test_type:unit", **variables)
+        dbt(project, warehouse, command, "--exclude", "test_type:unit", "path:models/staging+", **variables)
         connection = duckdb.connect(str(warehouse), read_only=True)
         opened.append(connection)
         return Built(warehouse, connection)
