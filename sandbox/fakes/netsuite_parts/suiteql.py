@@ -37,9 +37,10 @@ Read = Callable[[str, list[Any]], list[Any]]
 
 @dataclass(frozen=True)
 class _Scope:
-    """A table under the name that the query gave it."""
+    """A table: the name that the query gave it, and the one that it has in SQLite's query."""
 
     alias: str
+    row: str
     name: str
     table: Table
 
@@ -122,9 +123,9 @@ class _Plan:
         source = self._source(tree)
         where = tree.args.get("where")
         condition = self._condition(where.this) if where else "1=1"
-        live = " and ".join(f"{s.alias}.object = '{s.name}' and {s.alias}.deleted = 0" for s in self._scopes)
+        live = " and ".join(f"{s.row}.object = '{s.name}' and {s.row}.deleted = 0" for s in self._scopes)
         self._decode = msgspec.json.Decoder(dict[str, str]).decode
-        bodies = ", ".join(f"{scope.alias}.body" for scope in self._scopes)
+        bodies = ", ".join(f"{scope.row}.body" for scope in self._scopes)
         self.count_sql = f"select count(*) from {source} where {live} and {condition}"
         self.sql = f"select {bodies} from {source} where {live} and {condition}{self._order(tree.args.get('order'))}"
 
@@ -147,21 +148,21 @@ class _Plan:
         named = [source.this, *(join.this for join in tree.args.get("joins") or [])]
         if len(named) > 2:
             raise invalid("Invalid or unsupported search. At most two records are joined.")
-        scopes = []
+        scopes: list[_Scope] = []
         for table in named:
             name = table.name.lower() if isinstance(table, exp.Table) else str(table)
             if name not in TABLES:
                 raise invalid(f"Record '{name}' was not found.")
-            scopes.append(_Scope((table.alias or name).lower(), name, TABLES[name]))
+            scopes.append(_Scope((table.alias or name).lower(), f"t{len(scopes)}", name, TABLES[name]))
         return scopes
 
     def _source(self, tree: exp.Select) -> str:
         first, *others = self._scopes
-        sql = f"record {first.alias}"
+        sql = f"record {first.row}"
         for scope, join in zip(others, tree.args.get("joins") or [], strict=True):
             if join.args.get("side") or join.args.get("on") is None:
                 raise invalid("Invalid or unsupported search. Only inner joins with ON.")
-            sql += f" join record {scope.alias} on {self._condition(join.args['on'])}"
+            sql += f" join record {scope.row} on {self._condition(join.args['on'])}"
         return sql
 
     def _find(self, column: exp.Column) -> tuple[int, str]:
@@ -269,10 +270,10 @@ class _Plan:
         scope = self._scopes[place]
         kind = scope.table.columns[name]
         if name == scope.table.stamp:
-            return _Value(f"{scope.alias}.modified", "time")
+            return _Value(f"{scope.row}.modified", "time")
         if name == scope.table.key:
-            return _Value(f"cast({scope.alias}.id as integer)", kind)
-        path = f"{scope.alias}.body ->> '$.{name}'"
+            return _Value(f"cast({scope.row}.id as integer)", kind)
+        path = f"{scope.row}.body ->> '$.{name}'"
         if kind in ("id", "int"):
             return _Value(f"cast({path} as integer)", kind)
         if kind == "num":
@@ -289,7 +290,7 @@ class _Plan:
             f"{self._value(term.this).sql}{' desc' if term.args.get('desc') else ''}"
             for term in (order.expressions if order else [])
         ]
-        return " order by " + ", ".join([*asked, *(f"{scope.alias}.id" for scope in self._scopes)])
+        return " order by " + ", ".join([*asked, *(f"{scope.row}.id" for scope in self._scopes)])
 
 
 def _plain(node: exp.Expression) -> str:
