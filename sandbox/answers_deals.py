@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
-from sandbox.answers_index import Index, index
+from sandbox.answers_index import Index, index, status_at
 from sandbox.truth import Opportunity, Truth
 
 SLA_DAYS = 3
@@ -63,22 +63,46 @@ def effective_won_at(deal: Opportunity, known_at: datetime) -> datetime | None:
     return wins(deal, known_at)[-1]
 
 
-def activations(
-    known: Index, deal: Opportunity, known_at: datetime, provisioned: Mapping[str, datetime] | None = None
-) -> list[datetime]:
-    """Every `active` event of any project of a deal recorded by an instant, oldest first.
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of a won deal, as known at an instant: completed | started_before_win | open."""
 
+    kind: str
+    won: datetime
+    # When the clock stopped (completed), or the activation before the win.
+    at: datetime | None
+    days: Decimal
+
+
+def _outcome(
+    known: Index, deal: Opportunity, known_at: datetime, provisioned: Mapping[str, datetime] | None
+) -> _Outcome | None:
+    """None where the deal isn't won in force.
+
+    A reopened deal needs no second activation where a project is active at the moment of the win in force.
     `provisioned` adds the projects that our own push created: opportunity id -> instant of activation.
     """
-    found = [
+    won = effective_won_at(deal, known_at)
+    if won is None:
+        return None
+    active = [
         event.at
         for project in known.projects_of[deal.id]
         for event in project.statuses
         if event.status == "active" and event.at <= known_at
     ]
     if provisioned and deal.id in provisioned and provisioned[deal.id] <= known_at:
-        found.append(provisioned[deal.id])
-    return sorted(found)
+        active.append(provisioned[deal.id])
+    after = [at for at in active if at >= won]
+    if after:
+        return _Outcome("completed", won, min(after), Decimal((min(after) - won).total_seconds()) / _DAY)
+    if not active:
+        return _Outcome("open", won, None, Decimal(0))
+    if max(active) < wins(deal, known_at)[0]:
+        return _Outcome("started_before_win", won, min(active), Decimal(0))
+    if any(status_at(project.statuses, won) == "active" for project in known.projects_of[deal.id]):
+        return _Outcome("completed", won, won, Decimal(0))
+    return _Outcome("open", won, None, Decimal(0))
 
 
 def quote_to_project(
@@ -97,33 +121,24 @@ def quote_to_project(
     out = CycleTime()
     completed: list[tuple[Decimal, str]] = []
     for deal in known.deals:
-        won = effective_won_at(deal, knowledge_at) if deal.legal_entity_id == legal_entity_id else None
-        if won is None:
+        if deal.legal_entity_id != legal_entity_id:
+            continue
+        outcome = _outcome(known, deal, knowledge_at, provisioned)
+        if outcome is None:
             continue
         if not deal.is_services:
-            out.excluded_non_services += _month(known, legal_entity_id, won) == month
-            continue
-        active = activations(known, deal, knowledge_at, provisioned)
-        after = [at for at in active if at >= won]
-        if after:
-            done, days = after[0], Decimal((after[0] - won).total_seconds()) / _DAY
-        elif active and wins(deal, knowledge_at)[0] <= active[-1]:
-            done, days = won, Decimal(0)
-        elif active:
-            out.started_before_win += _month(known, legal_entity_id, active[0]) == month
-            continue
-        else:
-            continue
-        if _month(known, legal_entity_id, done) == month:
-            completed.append((days, deal.id))
+            out.excluded_non_services += _month(known, legal_entity_id, outcome.won) == month
+        elif outcome.at is not None and _month(known, legal_entity_id, outcome.at) == month:
+            if outcome.kind == "completed":
+                completed.append((outcome.days, deal.id))
+            else:
+                out.started_before_win += 1
     completed.sort()
     out.days = [days for days, _ in completed]
     out.opportunity_ids = [key for _, key in completed]
     out.n = len(out.days)
-    last_day = _last_day(month)
-    until = min(known.end_of(legal_entity_id, last_day), knowledge_at)
     out.in_sla = sum(days <= SLA_DAYS for days in out.days)
-    open_deals = _open(known, legal_entity_id, until, provisioned)
+    open_deals = _open(known, legal_entity_id, _last_day(month), knowledge_at, provisioned)
     out.open_late = sum(age > SLA_DAYS for age, _ in open_deals)
     if out.n:
         middle = out.n // 2
@@ -145,16 +160,26 @@ def _last_day(month: str) -> date:
 
 
 def _open(
-    known: Index, legal_entity_id: str, until: datetime, provisioned: Mapping[str, datetime] | None
+    known: Index,
+    legal_entity_id: str,
+    as_of: date,
+    known_at: datetime,
+    provisioned: Mapping[str, datetime] | None,
 ) -> list[tuple[Decimal, str]]:
-    """(age in days, id) of the service deals that are won at an instant and have had no active project by then."""
+    """(age in days, id) of the service deals that are open at the end of a day, or at `known_at` where that is earlier.
+
+    The win is the one in force as known; a project that was activated after that end was still missing then.
+    """
+    until = min(known.end_of(legal_entity_id, as_of), known_at)
     out = []
     for deal in known.deals:
         if not deal.is_services or deal.legal_entity_id != legal_entity_id:
             continue
-        won = effective_won_at(deal, until)
-        if won is not None and not activations(known, deal, until, provisioned):
-            out.append((Decimal((until - won).total_seconds()) / _DAY, deal.id))
+        outcome = _outcome(known, deal, known_at, provisioned)
+        if outcome is None or outcome.won > until or outcome.kind == "started_before_win":
+            continue
+        if outcome.at is None or outcome.at > until:
+            out.append((Decimal((until - outcome.won).total_seconds()) / _DAY, deal.id))
     return sorted(out)
 
 
@@ -165,10 +190,8 @@ def won_without_project(
     knowledge_at: datetime,
     provisioned: Mapping[str, datetime] | None = None,
 ) -> Waiting:
-    """Service deals that were won at the earlier of end of `as_of` and `knowledge_at` and had no active project."""
-    known = index(truth)
-    until = min(known.end_of(legal_entity_id, as_of), knowledge_at)
-    found = _open(known, legal_entity_id, until, provisioned)
+    """Service deals won by the end of `as_of` (or by `knowledge_at`, if earlier) whose project was not active then."""
+    found = _open(index(truth), legal_entity_id, as_of, knowledge_at, provisioned)
     return Waiting(len(found), found[-1][0] if found else None, tuple(sorted(key for _, key in found)))
 
 

@@ -102,7 +102,7 @@ def _deal(frame: Frame, rng: Random, fate: str, position: int, total: int) -> De
         else rng.choice(("strategy", "engineering", "engineering", "managed"))
     )
     method = _method(rng, position)
-    if method == "retainer":
+    if method == "retainer" and fate != "licences":
         service_line = "managed"
     if fate in ("lost", "open") and rng.random() < 0.08:
         service_line = "licences"
