@@ -31,7 +31,7 @@ def install(config_file: str) -> None:
         from trytond.backend.sqlite import database
 
         database.now = _sql_now
-    Date.today = staticmethod(lambda timezone=None: now().date())
+    Date.today = staticmethod(lambda timezone=None: now().date())  # noqa: ARG005 - Tryton names it
 
 
 def set_to(at: dt.datetime) -> None:
@@ -42,8 +42,8 @@ def set_to(at: dt.datetime) -> None:
 
 
 def now() -> dt.datetime:
-    """Where the clock stands; real time until it was first set."""
-    return _state.get("now") or dt.datetime.now()
+    """Where the clock stands. It must have been set once."""
+    return _state["now"]
 
 
 def _sql_now() -> str:
@@ -52,8 +52,7 @@ def _sql_now() -> str:
 
     key = Transaction().started_at
     if key not in _by_transaction:
-        if "now" in _state:
-            _state["now"] += _STEP
+        _state["now"] += _STEP
         _by_transaction.clear()
         _by_transaction[key] = now().isoformat(" ", timespec="microseconds")
     return _by_transaction[key]

@@ -22,6 +22,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import firm_clock
@@ -190,7 +191,7 @@ def sold_lines(method: str, fate: str, rnd: random.Random) -> list[tuple[str, in
     return [(f"{line}-SEN", rnd.randrange(120, 320, 20)), (f"{line}-CON", rnd.randrange(200, 480, 20))]
 
 
-def open_deal(
+def open_deal(  # noqa: PLR0915 - a deal reads as one story
     story: Story, index: int, company: str, client: int, fate: str, method: str, won: dt.date | None
 ) -> None:
     """The lead is entered; the next steps go into the calendar."""
@@ -358,13 +359,9 @@ def book_week(story: Story, friday: dt.date) -> None:
         ids = config.get_proxy("timesheet.line").create(rows, config.context)
         slow = [i for i, is_late in zip(ids, late[code], strict=True) if is_late]
         normal = [i for i, is_late in zip(ids, late[code], strict=True) if not is_late]
-        story.on(
-            at(friday + DAY * 4, 10), lambda code=code, normal=normal: approve(story, code, normal, True)
-        )
+        story.on(at(friday + DAY * 4, 10), partial(approve, story, code, normal, True))
         if slow:
-            story.on(
-                at(friday + DAY * 45, 10), lambda code=code, slow=slow: approve(story, code, slow, False)
-            )
+            story.on(at(friday + DAY * 45, 10), partial(approve, story, code, slow, False))
 
 
 def approve(story: Story, code: str, lines: list[int], may_reject: bool) -> None:
@@ -382,7 +379,7 @@ def approve(story: Story, code: str, lines: list[int], may_reject: bool) -> None
         )
         if rejected:
             again = firm_clock.now().date() + DAY * 2
-            story.on(at(again, 9), lambda number=number: correct(story, code, number))
+            story.on(at(again, 9), partial(correct, story, code, number))
     note.save(notes)
 
 
@@ -506,11 +503,11 @@ def plan_routine(story: Story) -> None:
     day = story.start
     while day <= story.end.date():
         if day.weekday() == 4:
-            story.on(at(day, 17), lambda day=day: book_week(story, day))
+            story.on(at(day, 17), partial(book_week, story, day))
         following = day + DAY
         if following.day == 1:
-            story.on(at(following + DAY * 2, 9), lambda day=day: bill_month(story, day))
-            story.on(at(following + DAY * 7, 18), lambda day=day: close_books(story, day))
+            story.on(at(following + DAY * 2, 9), partial(bill_month, story, day))
+            story.on(at(following + DAY * 7, 18), partial(close_books, story, day))
         day = following
 
 
