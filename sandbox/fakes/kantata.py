@@ -163,7 +163,7 @@ class _Ox:
         wanted: dict[str, list[str]] = {}
         if includes:
             for body in bodies.values():
-                _collect(body, kind, includes, wanted)
+                _collect(body, name, kind, includes, wanted)
         for collection, other in wanted.items():
             kept = collections.setdefault(collection, {})
             hidden = _association_fields(collection)
@@ -283,11 +283,18 @@ def _stripped(body: str, hidden: frozenset[str]) -> str:
     return msgspec.json.encode(record).decode()
 
 
-def _collect(body: str, kind: Object, includes: list[str], wanted: dict[str, list[str]]) -> None:
-    record = msgspec.json.decode(body)
-    for name in includes:
-        field, collection = kind.associations[name]
-        value = record.get(field)
+@lru_cache(maxsize=64)
+def _references(name: str) -> msgspec.json.Decoder[Any]:
+    """Decodes only the association ids of a record; the rest of its text is skipped."""
+    fields = [(field, Any, None) for field in sorted(_association_fields(name))]
+    return msgspec.json.Decoder(msgspec.defstruct(f"Refs_{name}", fields))
+
+
+def _collect(body: str, name: str, kind: Object, includes: list[str], wanted: dict[str, list[str]]) -> None:
+    record = _references(name).decode(body)
+    for include in includes:
+        field, collection = kind.associations[include]
+        value = getattr(record, field)
         ids = wanted.setdefault(collection, [])
         if isinstance(value, list):
             ids += value

@@ -1,0 +1,1 @@
+"""Kantata OX (formerly Mavenlink): settings and client."""
