@@ -14,6 +14,8 @@ from pathlib import Path
 import duckdb
 
 from common.settings import Settings
+from quality.runner import canonical_batch
+from quality.verdict import require
 
 SCHEMAS = ("canonical", "kpi", "sync", "quality", "operations")
 KEEP = 3
@@ -41,18 +43,24 @@ def publish(config: Settings, now: datetime, fingerprint: str) -> Generation:
         fingerprint: hash of the dbt project that made it.
 
     Raises:
+        GateError: the gate has not judged exactly these canonical tables, or found them wrong.
         PublishRefused: the smoke query failed, or a write-ahead log was left beside the file.
     """
     folder = config.published.parent
     folder.mkdir(parents=True, exist_ok=True)
     number = 1 + max((_number(p) for p in folder.glob("published.g*.duckdb")), default=0)
     path = folder / f"published.g{number:06d}.duckdb"
-    tables, rows = _copy(config.warehouse, path, number, now, fingerprint)
-    wal = path.with_name(path.name + ".wal")
-    if wal.exists():
-        raise PublishRefused(f"{wal} was left by the copy; generation {number} is not whole and was not published")
-    _sync(path)
-    _smoke(path, number)
+    try:
+        tables, rows = _copy(config.warehouse, path, number, now, fingerprint)
+        wal = path.with_name(path.name + ".wal")
+        if wal.exists():
+            wal.unlink()
+            raise PublishRefused(f"generation {number} had a write-ahead log left beside it, so it is not whole")
+        _sync(path)
+        _smoke(path, number)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     scratch = folder / f".current.{number}"
     scratch.unlink(missing_ok=True)
     scratch.symlink_to(path.name)
@@ -70,6 +78,7 @@ def _copy(warehouse: Path, path: Path, number: int, now: datetime, fingerprint: 
     con = duckdb.connect(str(warehouse))
     tables = rows = 0
     try:
+        require(con, "canonical", "canonical", canonical_batch(con))
         con.execute(f"attach '{path}' as generation")
         found = con.execute(
             "select table_schema, table_name from information_schema.tables "
