@@ -80,7 +80,7 @@ class Changes:
         if self.go_on:
             db.execute(
                 update(t.delivery)
-                .where(t.delivery.c.delivery_id == bindparam("b_id"), t.delivery.c.state.in_(NOT_SENT))
+                .where(t.delivery.c.delivery_id == bindparam("b_id"))
                 .values({name: bindparam(name) for name in CHANGEABLE}),
                 self.go_on,
             )
