@@ -31,6 +31,12 @@ class KeptConnectionEngine(SqlAlchemyExecutionEngine):
             self._connection = self.engine.connect()
         yield self._connection
 
+    def release(self) -> None:
+        """End the read transaction that the reads opened, so that the connection's owner can start one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
 
 _names = count(1)
 # The library puts an aliased subquery for its placeholder, which can't be given an alias of ours without this.
@@ -55,7 +61,7 @@ class DuckDBDatasource(SQLDatasource):
         """The engine that was given."""
         return _engines[str(self.connection_string)]
 
-    def get_execution_engine(self) -> SqlAlchemyExecutionEngine:
+    def get_execution_engine(self) -> KeptConnectionEngine:
         """The execution engine over it, the same each time."""
         if not isinstance(self._execution_engine, KeptConnectionEngine):
             self._execution_engine = KeptConnectionEngine(engine=self.get_engine(), create_temp_table=False)
@@ -76,7 +82,11 @@ class Library:
         address = f"duckdb:///{name}"
         _engines[address] = engine
         try:
-            yield self._context.data_sources.add_duckdb(name=name, connection_string=address)
+            source = self._context.data_sources.add_duckdb(name=name, connection_string=address)
+            try:
+                yield source
+            finally:
+                source.get_execution_engine().release()
         finally:
             self._context.data_sources.delete(name)
             del _engines[address]

@@ -122,7 +122,7 @@ def known_currency(field: str) -> Rule:
     """The field's currency code is one of the firm's."""
     codes = ", ".join(f"'{code}'" for code in CURRENCIES)
     return Rule(
-        f"{field}_known",
+        f"{field}_in_firm",
         f"{field} is none of the firm's currencies ({', '.join(CURRENCIES)}). Correct it in the source.",
         NoRowWhere(f"b.eligible and {text(field)} is not null and {text(field)} not in ({codes})"),
     )

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from quality.rules import NoRowFrom, NotNull, RawSuite, Rule
 
-# Latest version of each line of the documents in the batch, without the main line, as the header signs it.
+# Gross of each document by the latest versions of its lines, without the main line, signed as the header is.
 _LINES = """
-    select l._instance, l.transaction, sum(-l.foreignamount) filter (where l.taxline <> 'T') as net,
-        sum(-l.foreignamount) as gross
+    select l._instance, l.transaction, sum(-cast(l.foreignamount as decimal(18, 4))) as gross
     from (
         select *, row_number() over (
             partition by _instance, _source_id order by _seen_at desc, _load_seq desc
@@ -41,7 +40,7 @@ SUITE = RawSuite(
                     "select b._instance, b._source_id, b._hash from {batch} as b "
                     f"left join ({_LINES}) as l on l._instance = b._instance and l.transaction = b.id "
                     "where b.type in ('CustInvc', 'CustCred') "
-                    "and abs(cast(b.foreigntotal as double) - coalesce(cast(l.gross as double), 0)) > 0.005"
+                    "and abs(cast(b.foreigntotal as decimal(18, 4)) - coalesce(l.gross, 0)) > 0.005"
                 ),
             ),
         ),
