@@ -108,8 +108,10 @@ class Client:
                 yield b"\n".join(_without_envelope(record) for record in page.records)
 
     def read_ids(self, name: str) -> Iterator[list[str]]:
-        """Pages of the ids that exist now, the recycle bin left out."""
-        for page in self._pages("query", f"SELECT Id FROM {name}", name):
+        """Pages of the ids that are there, the recycle bin included: `read` shows those rows as deleted, so an id that
+        is missing here was purged.
+        """
+        for page in self._pages("queryAll", f"SELECT Id FROM {name}", name):
             yield [msgspec.json.decode(record)["Id"] for record in page.records]
 
     def read_by(self, name: str, key_field: str, keys: Sequence[str], fields: Sequence[str]) -> list[dict[str, Any]]:
