@@ -332,25 +332,31 @@ def relationship_id(customer: str, subsidiary: str) -> str:
 def _schedules(truth: Truth, at: datetime) -> Iterator[Row]:
     """Billing schedules of the deals that became projects before our platform took over.
 
-    A deal that was reopened and won again has two projects; its one schedule bills the later.
+    A deal that was reopened and won again kept its schedule and its first project; the new contract replaced the old.
     """
     from sandbox.project import salesforce
 
     links = History(at)
     customers = {customer.id: customer for customer in truth.customers}
-    contracts: dict[str, Contract] = {contract.id: contract for contract in truth.contracts}
     deals = {deal.id: deal for deal in truth.opportunities}
-    latest = {work.opportunity_id: work for work in truth.projects if links.project(work)}
-    for work in latest.values():
-        reference, contract = links.project(work), contracts.get(work.contract_id or "")
-        payer = links.customer(customers[work.customer_id])
-        if reference is None or contract is None or payer is None or work.created_at is None:
+    contracts: dict[str, Contract] = {}
+    for contract in sorted(truth.contracts, key=lambda signed: signed.signed_at):
+        if contract.signed_at <= at:
+            contracts[contract.opportunity_id] = contract
+    works: dict[str, list[Project]] = defaultdict(list)
+    for work in truth.projects:
+        if work.opportunity_id in contracts and links.project(work):
+            works[work.opportunity_id].append(work)
+    for opportunity_id, found in works.items():
+        work, latest, contract = found[0], found[-1], contracts[opportunity_id]
+        reference, payer = links.project(work), links.customer(customers[work.customer_id])
+        if reference is None or payer is None or work.created_at is None or latest.created_at is None:
             continue
-        deal = deals[contract.opportunity_id]
+        deal = deals[opportunity_id]
         yield _row(
             "customrecord_billing_schedule",
             native_id("billing_schedule", deal.id),
-            work.created_at,
+            latest.created_at,
             created=_instant(work.created_at),
             name=deal.name,
             externalid=schedule_external_id(deal.id),

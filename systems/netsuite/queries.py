@@ -98,9 +98,6 @@ QUERIES: dict[str, Query] = {
     "currency": Query("currency"),
     "term": Query("term"),
     "employee": _stamped("employee", days=("hiredate",)),
-    "department": Query("department"),
-    "classification": Query("classification"),
-    "location": Query("location"),
     # The documents that the platform works with; journals and vendor bills are none of its business.
     "transaction": _stamped(
         "transaction",
