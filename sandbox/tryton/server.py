@@ -51,10 +51,10 @@ class Handle:
     def environment(self) -> dict[str, str]:
         """The variables that `systems.tryton.settings` reads."""
         return {
-            "TRYTON_URL": self.url,
-            "TRYTON_DATABASE": self.database,
-            "TRYTON_USER": self.user,
-            "TRYTON_PASSWORD": self.password,
+            "THROUGHLINE_TRYTON_URL": self.url,
+            "THROUGHLINE_TRYTON_DATABASE": self.database,
+            "THROUGHLINE_TRYTON_USER": self.user,
+            "THROUGHLINE_TRYTON_PASSWORD": self.password,
         }
 
     def end(self) -> None:
