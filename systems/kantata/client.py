@@ -124,7 +124,7 @@ class Client:
         if since is not None:
             query["updated_after"] = (since.astimezone(UTC) - _INCLUSIVE).isoformat()
         ids = [i for page in self._pages([query], "workspaces") for i in page.ids]
-        yield from self._pages([{**self._query(listing, None), "workspace_id": i} for i in ids], name)
+        yield from self._pages([{**self._query(listing, since), "workspace_id": i} for i in ids], name)
 
     def _by_work_date(self, name: str, listing: Listing) -> Iterator[Page]:
         """All hours, one range of work dates after the other: pages of a range are fetched side by side."""

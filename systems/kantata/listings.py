@@ -31,7 +31,7 @@ LISTINGS: dict[str, Listing] = {
         flat=False,
     ),
     "workspace_groups": Listing(include=("external_references",), flat=False),
-    "workspace_status_changes": Listing(include=("workspace", "user")),
+    "workspace_status_changes": Listing(include=("workspace", "user"), since="created_after"),
     "stories": Listing(
         include=("workspace", "custom_field_values"),
         params=(("all_on_account", "true"), ("archived", "include")),
