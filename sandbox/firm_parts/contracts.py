@@ -57,7 +57,8 @@ class Terms:
     milestones: list[Milestone] = field(default_factory=list)
     # Project id -> final planned hours, for the project record.
     planned_hours: dict[str, Decimal] = field(default_factory=dict)
-    end_dates: dict[str, date] = field(default_factory=dict)
+    # The project whose contract is amended within the days after today.
+    extended_soon: str | None = None
 
 
 def write(
@@ -74,7 +75,7 @@ def write(
     roles = {person.id: person.role for person in people}
     drafts = [(_signed_at(frame, plan, plan.deal), plan, plan.deal) for plan in plans if plan.deal]
     drafts.sort(key=lambda draft: (draft[0], draft[1].id))
-    terms = Terms()
+    terms = Terms(extended_soon=_extended_soon(frame, plans))
     for number, (signed, plan, deal) in enumerate(drafts, 1):
         plan.contract_id = f"K{number:04d}"
         _Writer(frame, plan, deal, signed, work[plan.id], roles, rates, terms).write()
@@ -91,6 +92,17 @@ def write(
         for n, m in enumerate(terms.milestones, 1)
     ]  # fmt: skip
     return terms
+
+
+def _extended_soon(frame: Frame, plans: list[Plan]) -> str | None:
+    """A fixed price that people are working on today, and for some time to come; else any that runs."""
+    today = frame.today.date()
+    running = [
+        plan
+        for plan in plans
+        if plan.method == "fixed_fee" and plan.deal and plan.work_from < today < plan.work_to - DAY * 20
+    ]
+    return max(running, key=lambda plan: (plan.work_to, plan.id)).id if running else None
 
 
 def _signed_at(frame: Frame, plan: Plan, deal: Deal) -> datetime:
@@ -162,7 +174,6 @@ class _Writer:
             self._milestones(line_id, amount, extra)
         self.terms.amendments += [a for a in extra if a.signed_at <= self.frame.horizon]
         self.terms.planned_hours[plan.id] = planned
-        self.terms.end_dates[plan.id] = plan.work_to
         if plan.part == 0:
             self.deal.amount = months_amount
 
@@ -211,11 +222,14 @@ class _Writer:
         """
         rng, plan = self.rng, self.plan
         price_an_hour = self.mean_rate
-        if rng.random() > 0.4 or planned < 60:
+        soon = self.terms.extended_soon == plan.id
+        if (rng.random() > 0.4 and not soon) or planned < 60:
             return planned, planned * price_an_hour, []
         more = round_to(planned * Decimal(str(rng.choice((0.12, 0.2, 0.25)))), 10)
         first = planned - more
         middle = plan.work_from + (plan.work_to - plan.work_from) * rng.uniform(0.35, 0.75)
+        if soon:
+            middle = self.frame.today.date() + DAY * rng.randint(10, 45)
         signed = self.frame.business_instant(rng, plan.entity, middle)
         new_total = planned * (price_an_hour + rng.choice((-2, 0, 3, 5)))
         delta = new_total - first * price_an_hour

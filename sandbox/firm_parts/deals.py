@@ -25,7 +25,8 @@ FATES = {
     "licences": 24,  # won, but not a service
     "future_won": 8,  # open at today, won and approved in the 60 days after
     "lost": 152,
-    "open": 70,
+    "open": 64,
+    "lead": 6,  # opened only in the 60 days after today
 }
 _METHODS: tuple[BillingMethod, ...] = ("time_and_materials", "fixed_fee", "milestone", "retainer")
 
@@ -129,6 +130,8 @@ def _deal(frame: Frame, rng: Random, fate: str, position: int, total: int) -> De
         deal.won = frame.business_instant(rng, entity, today - DAY * rng.randint(60, 420))
     elif fate == "licences":
         deal.won = frame.business_instant(rng, entity, today - DAY * rng.randint(5, 700))
+    elif fate == "lead":
+        deal.new_customer = position % 3 == 0
     elif fate == "future_won":
         deal.won = frame.business_instant(rng, entity, today + DAY * rng.randint(2, 30))
         deal.new_customer = position % 2 == 1
@@ -200,6 +203,18 @@ def _activation(frame: Frame, rng: Random, deal: Deal, won: datetime) -> datetim
 
 def _plan_stages(frame: Frame, rng: Random, deal: Deal) -> None:
     """The history of the deal: stages, edits of the expected close, wins and reopenings."""
+    topic = rng.choice(TOPICS[deal.service_line])
+    deal.name = topic[0].upper() + topic[1:]
+    if deal.fate == "lead":
+        deal.created_at = frame.business_instant(
+            rng, deal.entity, frame.today.date() + DAY * rng.randint(2, 40)
+        )
+        expected = local_date(deal.entity, deal.created_at) + DAY * rng.randint(30, 120)
+        moved = frame.after(rng, deal.entity, deal.created_at, 5, 20)
+        deal.stages = [Stage("qualify", 1.0, expected, deal.created_at)]
+        if moved <= frame.horizon:
+            deal.stages.append(Stage("propose", 0.95, expected, moved))
+        return
     if deal.first_won is None:
         deal.first_won = deal.won
     decided = deal.first_won
@@ -238,8 +253,6 @@ def _plan_stages(frame: Frame, rng: Random, deal: Deal) -> None:
         events.append(Stage("negotiate", 0.85, expected, deal.reopened_at))
         events.append(Stage("closed_won", 1.0, expected, deal.won))
     deal.stages = [event for event in events if event.at <= frame.horizon]
-    topic = rng.choice(TOPICS[deal.service_line])
-    deal.name = topic[0].upper() + topic[1:]
 
 
 def _undecided(frame: Frame, rng: Random, deal: Deal) -> tuple[datetime, str]:

@@ -87,7 +87,7 @@ class _Maker:
     def opportunities(self) -> None:
         """Deals that were marked won without an amount."""
         for number in range(1, 4):
-            customer = self.customers[number]
+            customer = self.customers[number % len(self.customers)]
             entity, key = customer.legal_entity_id, f"O900{number}"
             won = self.frame.business_instant(self.rng, entity, self.frame.today.date() - DAY * (40 * number))
             created = won - timedelta(days=33, hours=2)
@@ -143,7 +143,7 @@ class _Maker:
     def projects(self) -> None:
         """Projects in currencies that the firm doesn't trade in; nobody worked on them."""
         for number, currency in enumerate(("XXX", "DKK"), 1):
-            customer = self.customers[number + 3]
+            customer = self.customers[(number + 3) % len(self.customers)]
             entity = customer.legal_entity_id
             manager = next(
                 r for r in self.truth.resources if r.legal_entity_id == entity and r.role == "partner"

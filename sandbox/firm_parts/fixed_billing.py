@@ -77,10 +77,12 @@ def bill_retainer(frame: Frame, desk: Desk, plan: Plan, contract: Contract, entr
         raise ValueError(f"contract line {line.id} is a retainer without included hours or overage rate")
     month, last = month_of(plan.work_from), min(month_of(plan.work_to), frame.last_month)
     overage_billed: dict[str, Decimal] = defaultdict(Decimal)
+    # The first fee is billed when the work begins, in the middle of a month.
+    begun = max(
+        frame.business_instant(rng, plan.entity, plan.work_from), contract.signed_at + timedelta(hours=20)
+    )
     while month <= shift_month(last, 2):
-        at = max(
-            desk.run_day(rng, plan.entity, month, 2), frame.after(rng, plan.entity, contract.signed_at, 1, 2)
-        )
+        at = max(desk.run_day(rng, plan.entity, month, 2), begun)
         if month <= last:
             desk.document(rng, plan, at, month).add("retainer", line.amount)
         run = max(at, desk.run_day(rng, plan.entity, month, 4)) + timedelta(hours=1)
