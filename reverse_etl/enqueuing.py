@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, update
 
 from reverse_etl import tables as t
 from reverse_etl.canonical import canonical
-from reverse_etl.plan import OPEN_AT_TARGET, Ack, Item, Plan, Standing
+from reverse_etl.plan import OPEN_AT_TARGET, REFUSED, Ack, Item, Plan, Standing
 from reverse_etl.spec import SyncSpec, delivery_id
 
 # Blocked items that are remembered as held deliveries; the others have a delivery already, or need none.
@@ -41,9 +41,9 @@ class Changes:
         """Decide every key of the plan, and every version that waits and that the plan wants no more."""
         items = {i.key: i for i in plan.of("create", "update", "delete")}
         items |= {i.key: i for i in plan.of("blocked") if i.reason in HELD_REASONS}
-        left_alone = {i.key for i in plan.of("blocked") if i.reason == "period"}
+        left_alone = {i.key for i in plan.of("blocked") if i.reason in ("period", *REFUSED)}
         for key, standing in standings.items():
-            if standing.state in NOT_SENT and key not in items and key not in left_alone:
+            if standing.state in (*NOT_SENT, *REFUSED) and key not in items and key not in left_alone:
                 self.supersede.append({"b_id": delivery_id(self._spec, key, standing.version)})
         for item in items.values():
             self._add(item, standings.get(item.key), acks.get(item.key))
@@ -53,6 +53,8 @@ class Changes:
             return
         row = self._columns(item, standing, ack)
         if standing is None or standing.state not in NOT_SENT:
+            if standing is not None and standing.state in REFUSED:
+                self.supersede.append({"b_id": delivery_id(self._spec, item.key, standing.version)})
             self._insert(row, 1 if standing is None else standing.version + 1)
         elif standing.payload_sha == item.payload_sha or _unworded(standing):
             # It goes on under its own id.
