@@ -22,6 +22,7 @@ from sandbox.project.salesforce import instant, native_id
 from sandbox.server import Fake
 from systems.errors import Fatal, InDoubt, Rejected, Retriable
 from systems.salesforce.client import Client, connect
+from systems.salesforce.ranges import split
 from systems.salesforce.settings import SalesforceSettings
 
 NOW = datetime(2026, 10, 15, 6, 0, tzinfo=UTC)
@@ -108,6 +109,36 @@ def test_a_read_brings_every_row_once_without_the_envelope(client: Client) -> No
     assert all("attributes" not in row for row in found)
     names = {row["Id"]: row["Name"] for row in found}
     assert names[native_id("account", "B7")] == 'Łódź "O\'Brien" \\ {Söhne},\n2nd line'
+
+
+def test_a_large_object_is_read_in_ranges_that_miss_and_repeat_nothing(
+    org: Org, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = sorted(row["Id"] for row in rows(client.read("Account", None, ["Id"])))
+    late = NOW - timedelta(days=29)
+    later = sorted(row["Id"] for row in rows(client.read("Account", late, ["Id"])))
+    monkeypatch.setattr("systems.salesforce.client.SIDE_BY_SIDE_FROM", 1_000)
+    before = org.requests("/queryAll")
+    assert sorted(row["Id"] for row in rows(client.read("Account", None, ["Id"]))) == whole
+    assert org.requests("/queryAll") - before >= 9  # the first page, both ends, six ranges
+    assert sorted(row["Id"] for row in rows(client.read("Account", late, ["Id"]))) == later
+    assert 0 < len(later) < len(whole)
+    org.plan("malformed_page", QUERY, skip=4)
+    with pytest.raises(Fatal, match="an answer can't be read"):
+        list(client.read("Account", None, ["Id"]))
+    # Whoever stops taking pages leaves no thread behind.
+    pages = client.read("Account", None, ["Id"])
+    next(pages)
+    pages.close()  # type: ignore[attr-defined]
+    assert not [t for t in threading.enumerate() if t.name.startswith("salesforce_")]
+
+
+def test_ranges_join_without_gap_and_equal_instants_are_one_range() -> None:
+    first, last = NOW, NOW + timedelta(days=6)
+    ranges = split(first, last, 6)
+    assert (ranges[0][0], ranges[-1][1]) == (None, None)
+    assert [end for _, end in ranges[:-1]] == [begin for begin, _ in ranges[1:]]
+    assert split(NOW, NOW, 6) == [(None, None)]
 
 
 def test_since_is_inclusive(client: Client) -> None:
