@@ -85,8 +85,12 @@ class Client:
         if name.endswith(HISTORY):
             yield from self._read_history(name.removesuffix(HISTORY), since, fields)
             return
+        flags = self._flags(name, fields)
         for records in self._changed(name, since, fields):
-            yield _encode_lines([{field: column(record, field) for field in fields} for record in records])
+            rows = [{field: column(record, field) for field in fields} for record in records]
+            for row in rows:
+                row.update({flag: bool(row[flag]) for flag in flags})
+            yield _encode_lines(rows)
 
     def read_ids(self, name: str) -> Iterator[list[str]]:
         """Pages of the ids that exist now, inactive records included.
@@ -94,7 +98,7 @@ class Client:
         Raises:
             Fatal: as `read`.
         """
-        last = 0
+        last = -1  # a user has id 0
         while True:
             found = self._ask(name, "search", [["id", ">", last]], 0, self._config.page_size, [["id", "ASC"]])
             if found:
@@ -102,6 +106,11 @@ class Client:
             if len(found) < self._config.page_size:
                 return
             last = found[-1]
+
+    def _flags(self, model: str, fields: Sequence[str]) -> list[str]:
+        """Which of the fields are booleans: SQLite answers 0 and 1 for them, PostgreSQL false and true."""
+        described = self._ask(model, "fields_get", [field for field in fields if "__" not in field])
+        return [name for name, field in described.items() if field["type"] == "boolean"]
 
     def _changed(self, model: str, since: datetime | None, fields: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
         """Pages of records by (last_modified_at, id): a strict order, so that ties never fall between two pages."""

@@ -43,13 +43,13 @@ _PLAIN: dict[str, Callable[[Mapping[str, Any]], Any]] = {
 
 
 def plain(value: Any) -> Any:
-    """A value of an answer as a JSON scalar (lists stay lists, records are the caller's to take apart).
+    """A value of an answer as a JSON scalar; a list of ids is the text `,1,2,`, empty `,`.
 
     Raises:
         ValueError: a typed value of a kind that Tryton 8.0 does not have.
     """
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return "".join([",", *(f"{plain(item)}," for item in value)])
     if not isinstance(value, dict) or "__class__" not in value:
         return value
     if value["__class__"] not in _PLAIN:
