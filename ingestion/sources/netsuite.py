@@ -17,8 +17,8 @@ Data flow (`POST /services/rest/query/v1/suiteql`, one query an object; `systems
 
 Key: the internal id; a link has none, so its four columns are. Cursor: `lastmodifieddate` where the table has one (whole
 seconds, hence the overlap), else the whole table each time. Deletes: a row that is gone leaves nothing in SuiteQL but
-an entry in `deletedrecord` that not every role may read, so ids are swept. Employees' names stay out: what we need of
-them is their number.
+an entry in `deletedrecord` that not every role may read, so ids are swept. Employees' names stay out: their number and
+e-mail address, personal data in a table of its own, are what the other systems know them by.
 
 SuiteQL gives every value as text and leaves out what is empty. Amounts become decimals here; dates and instants stay
 text (`2026-10-15`, `2026-10-15T06:00:00Z`) and staging casts them.
@@ -80,7 +80,7 @@ RESOURCES = (
         "employee",
         "employee",
         ("id",),
-        _schema("id entityid externalid subsidiary isinactive lastmodifieddate"),
+        _schema("id entityid externalid email subsidiary isinactive lastmodifieddate"),
         changed_at="lastmodifieddate",
         deletes="sweep",
     ),

@@ -1,0 +1,41 @@
+with versions as (
+    {{ raw_versions(source('raw_netsuite', 'transaction'), 'netsuite', 'transaction', created_at='createddate') }}
+)
+
+select
+    id as transaction_id,
+    type as transaction_type,
+    tranid as transaction_number,
+    cast(trandate as date) as transaction_date,
+    cast(duedate as date) as due_date,
+    entity as customer_id,
+    currency as currency_id,
+    cast(exchangerate as decimal(18, 9)) as exchange_rate,
+    status,
+    posting = 'T' as is_posting,
+    voided = 'T' as is_voided,
+    postingperiod as posting_period_id,
+    cast(foreigntotal as decimal(18, 4)) as gross_amount,
+    cast(foreignamountpaid as decimal(18, 4)) as settled_amount,
+    cast(foreignamountunpaid as decimal(18, 4)) as open_amount,
+    cast(foreignpaymentamountused as decimal(18, 4)) as used_amount,
+    cast(foreignpaymentamountunused as decimal(18, 4)) as unused_amount,
+    {{ utc_instant('custbody_posted_at') }} as posted_at,
+    custbody_psa_project as psa_project_id,
+    custbody_contract as crm_contract_id,
+    custbody_rebill_of as rebill_of_transaction_id,
+    custbody_credit_reason as credit_reason,
+    {{ utc_instant('createddate') }} as created_at,
+    '{{ var("netsuite_url", "https://system.netsuite.com") }}/app/accounting/transactions/transaction.nl?id=' || source_id as source_url,
+    source_system,
+    source_instance,
+    source_id,
+    cast(source_changed_at as timestamp) as source_changed_at,
+    cast(seen_at as timestamp) as seen_at,
+    is_deleted,
+    record_hash,
+    version_no,
+    cast(known_from as timestamp) as known_from,
+    cast(known_to as timestamp) as known_to,
+    is_current
+from versions
