@@ -119,6 +119,20 @@ class Client:
             rows = [msgspec.json.decode(row, type=dict[str, Any]) for row in page]
             yield ["|".join(str(row[column]) for column in spec.key) for row in rows]
 
+    def lookup(self, name: str, key: str) -> dict[str, str]:
+        """The internal id of every row of a small table, by one of its columns (currency by symbol).
+
+        Raises:
+            Fatal: as `read`.
+        """
+        found: dict[str, str] = {}
+        for page in self.read(name, None, ["id", key]):
+            for line in page.split(b"\n"):
+                row = msgspec.json.decode(line, type=dict[str, str])
+                if key in row:
+                    found[row[key]] = row["id"]
+        return found
+
     def suiteql(self, query: str) -> list[dict[str, Any]]:
         """The rows of a small query, at most one page.
 
