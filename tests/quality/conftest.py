@@ -87,7 +87,7 @@ RAW_COLUMNS: dict[str, dict[str, str]] = {
         "transaction": "id varchar, type varchar, currency varchar, foreigntotal varchar",
         "transactionline": "transaction varchar, mainline varchar, taxline varchar, foreignamount varchar",
     },
-    "bamboohr": {"employees": "work_email varchar"},
+    "bamboohr": {"employees": "\"workEmail\" varchar"},
 }
 
 

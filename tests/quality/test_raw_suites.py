@@ -30,8 +30,8 @@ CASES = [
     ("invoice_currency_present", "netsuite", "transaction",
      {"id": "9", "type": "CustPymt", "currency": "1", "foreigntotal": "5"},
      [{"id": "8", "type": "CustPymt", "currency": None, "foreigntotal": "5"}], None, None),
-    ("employee_email_present", "bamboohr", "employees", {"work_email": "a@firm.example"},
-     [{"work_email": None}, {"work_email": " "}], None, None),
+    ("employee_email_present", "bamboohr", "employees", {"workEmail": "a@firm.example"},
+     [{"workEmail": None}, {"workEmail": " "}], None, None),
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ SUITE = RawSuite(
                 "employee_email_present",
                 "The employee has no work e-mail, by which the person is found in every other system. Enter the work "
                 "e-mail in BambooHR.",
-                NoRowWhere("coalesce(trim(b.work_email), '') = ''"),
+                NoRowWhere("coalesce(trim(b.\"workEmail\"), '') = ''"),
             ),
         ),
         "employment_status": (),
