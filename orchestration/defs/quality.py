@@ -53,7 +53,7 @@ def raw_gate(system: str) -> dg.AssetsDefinition:
         platform.report(
             Step(
                 "gate", system, report.rows_in, time.perf_counter() - started,
-                f"{report.accepted:,} accepted, {report.quarantined:,} quarantined",
+                f"{report.accepted:,} accepted, {report.quarantined_rows:,} quarantined",
             )
         )  # fmt: skip
         yield dg.MaterializeResult(
@@ -61,15 +61,15 @@ def raw_gate(system: str) -> dg.AssetsDefinition:
             metadata={
                 "rows_in": report.rows_in,
                 "accepted": report.accepted,
-                "quarantined": report.quarantined,
+                "quarantined": report.quarantined_rows,
                 "released": report.released,
                 "still_held": report.still_held,
             },
             check_results=[
                 dg.AssetCheckResult(asset_key=key, check_name="rules_judged", passed=report.verdict.passed),
                 dg.AssetCheckResult(
-                    asset_key=key, check_name="nothing_quarantined", passed=not report.quarantined,
-                    severity=dg.AssetCheckSeverity.WARN, metadata={"by_rule": dict(report.by_rule)},
+                    asset_key=key, check_name="nothing_quarantined", passed=not report.quarantined_rows,
+                    severity=dg.AssetCheckSeverity.WARN, metadata={"by_rule": dict(report.quarantined)},
                 ),
             ],
         )  # fmt: skip
