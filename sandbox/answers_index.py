@@ -126,9 +126,7 @@ class Index:
     def _rate_lookup(self) -> dict[tuple[str, str], list[tuple[date, datetime, Decimal]]]:
         found: dict[tuple[str, str], list[tuple[date, datetime, Decimal]]] = defaultdict(list)
         for line in self.truth.rate_card_lines:
-            found[line.rate_card_id, line.role].append(
-                (line.effective_from, line.recorded_at, line.bill_rate)
-            )
+            found[line.rate_card_id, line.role].append((line.effective_from, line.recorded_at, line.bill_rate))
         for lines in found.values():
             # Of two lines with one effective date the one recorded last speaks.
             lines.sort(reverse=True)
@@ -163,9 +161,7 @@ class Index:
                     entry,
                     tuple(
                         (recorded, rate)
-                        for effective, recorded, rate in self._rates[
-                            project.rate_card_id, role[entry.resource_id]
-                        ]
+                        for effective, recorded, rate in self._rates[project.rate_card_id, role[entry.resource_id]]
                         if effective <= entry.work_date
                     ),
                     tuple(by_entry.get(entry.id, ())),

@@ -61,9 +61,7 @@ def billing_latency(truth: Truth, legal_entity_id: str, month: str, knowledge_at
     The amounts are those of the documents, whatever their currency.
     """
     known = index(truth)
-    posted = [
-        (at, one) for at, one in known.posted if at <= knowledge_at and one.legal_entity_id == legal_entity_id
-    ]
+    posted = [(at, one) for at, one in known.posted if at <= knowledge_at and one.legal_entity_id == legal_entity_id]
     corrected = {one.corrects_id for _, one in posted if one.document_type == "credit_memo"}
     first, hours, count, effective = _Sum(), _Sum(), _Sum(), _Sum()
     stages: dict[str, _Sum] = defaultdict(_Sum)
@@ -116,9 +114,7 @@ def _service_date(known: Index, entity: str, line: InvoiceLine) -> date | None:
     return None
 
 
-def _stages(
-    known: Index, entity: str, entry: TimeEntry, invoice: Invoice, posted_at: datetime
-) -> dict[str, int]:
+def _stages(known: Index, entity: str, entry: TimeEntry, invoice: Invoice, posted_at: datetime) -> dict[str, int]:
     """Civil days between the steps; where a step was never recorded it took no time."""
     approvals = [event.at for event in entry.statuses if event.status == "approved" and event.at <= posted_at]
     submissions = [event.at for event in entry.statuses if event.status == "submitted"]

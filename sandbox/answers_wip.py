@@ -39,10 +39,7 @@ def wip_lines(truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: dat
     """Every contract line of a legal entity at a reporting point."""
     known = index(truth)
     until = min(known.end_of(legal_entity_id, as_of), knowledge_at)
-    return [
-        _line(one, legal_entity_id, as_of, knowledge_at, until, truth)
-        for one in known.components[legal_entity_id]
-    ]
+    return [_line(one, legal_entity_id, as_of, knowledge_at, until, truth) for one in known.components[legal_entity_id]]
 
 
 def _line(one: Component, entity: str, day: date, k: datetime, until: datetime, truth: Truth) -> LineWip:
@@ -83,14 +80,10 @@ def _by_the_hour(one: Component, day: date, k: datetime, until: datetime) -> Lin
         part = min(worth, room)
         room -= part
         allowed.append((when, part))
-    return _made(
-        one, value, billed, _fifo(allowed, billed), over_cap=max(ZERO, value - cap), unapproved=unapproved
-    )
+    return _made(one, value, billed, _fifo(allowed, billed), over_cap=max(ZERO, value - cap), unapproved=unapproved)
 
 
-def cap_in_force(
-    original: Decimal | None, amendments: Iterable[Amendment], day: date, k: datetime
-) -> Decimal | None:
+def cap_in_force(original: Decimal | None, amendments: Iterable[Amendment], day: date, k: datetime) -> Decimal | None:
     """The cap of the latest amendment that counts on `day` and was signed by k, else the original one."""
     latest: tuple[date, int] | None = None
     cap = original
@@ -196,13 +189,9 @@ def _by_currency(lines: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
     return {currency: _cents(amount) for currency, amount in sorted(sums.items())}
 
 
-def unbilled_wip(
-    truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime
-) -> dict[str, Decimal]:
+def unbilled_wip(truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime) -> dict[str, Decimal]:
     """Approved or earned and not yet billed, by transaction currency."""
-    return _by_currency(
-        (one.currency, one.wip) for one in wip_lines(truth, legal_entity_id, as_of, knowledge_at)
-    )
+    return _by_currency((one.currency, one.wip) for one in wip_lines(truth, legal_entity_id, as_of, knowledge_at))
 
 
 def unbilled_wip_by_method(
@@ -215,9 +204,7 @@ def unbilled_wip_by_method(
     return {key: _cents(amount) for key, amount in sorted(sums.items())}
 
 
-def unbilled_wip_group_eur(
-    truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime
-) -> Decimal | None:
+def unbilled_wip_group_eur(truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime) -> Decimal | None:
     """The stock in EUR at the latest closing rate on or before `as_of`; None where a rate is missing."""
     total = ZERO
     exact: dict[str, Decimal] = defaultdict(lambda: ZERO)
@@ -254,36 +241,22 @@ def bucket(age: int) -> str:
     return BUCKETS[-1]
 
 
-def wip_unapproved(
-    truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime
-) -> dict[str, Decimal]:
+def wip_unapproved(truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime) -> dict[str, Decimal]:
     """Billable hours on T&M lines that are submitted and wait for approval, at their rates, by currency."""
-    return _by_currency(
-        (o.currency, o.unapproved) for o in wip_lines(truth, legal_entity_id, as_of, knowledge_at)
-    )
+    return _by_currency((o.currency, o.unapproved) for o in wip_lines(truth, legal_entity_id, as_of, knowledge_at))
 
 
-def over_cap_exposure(
-    truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime
-) -> dict[str, Decimal]:
+def over_cap_exposure(truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime) -> dict[str, Decimal]:
     """Approved work above the cap in force, by currency."""
-    return _by_currency(
-        (o.currency, o.over_cap) for o in wip_lines(truth, legal_entity_id, as_of, knowledge_at)
-    )
+    return _by_currency((o.currency, o.over_cap) for o in wip_lines(truth, legal_entity_id, as_of, knowledge_at))
 
 
-def overbilled_exposure(
-    truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime
-) -> dict[str, Decimal]:
+def overbilled_exposure(truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime) -> dict[str, Decimal]:
     """Fixed fees billed ahead of what is earned, by currency."""
-    return _by_currency(
-        (o.currency, o.overbilled) for o in wip_lines(truth, legal_entity_id, as_of, knowledge_at)
-    )
+    return _by_currency((o.currency, o.overbilled) for o in wip_lines(truth, legal_entity_id, as_of, knowledge_at))
 
 
-def billable_now(
-    truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime
-) -> dict[str, Decimal]:
+def billable_now(truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime) -> dict[str, Decimal]:
     """Accepted milestones that aren't billed, by currency."""
     return _by_currency(
         (one.currency, one.wip)

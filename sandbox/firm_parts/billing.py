@@ -66,12 +66,7 @@ class TimeBiller:
         left: list[TimeEntry] = []
         full = False
         for entry in self.open:
-            if (
-                full
-                or entry.work_date >= cut_off
-                or not approved_at(entry, at)
-                or self.locked.get(entry.id, at) > at
-            ):
+            if full or entry.work_date >= cut_off or not approved_at(entry, at) or self.locked.get(entry.id, at) > at:
                 left.append(entry)
                 continue
             rate, value = self._value(entry, at)
@@ -160,9 +155,7 @@ class TimeBiller:
                 continue
             entry = self.entry[key]
             rate, value = (
-                (line.rate, line.net_amount)
-                if capped and reason != "wrong_rate"
-                else self._value(entry, again)
+                (line.rate, line.net_amount) if capped and reason != "wrong_rate" else self._value(entry, again)
             )
             if capped and reason == "wrong_rate":
                 rate, value = self._value(entry, original.created)

@@ -32,15 +32,11 @@ def periods(frame: Frame) -> tuple[AccountingPeriod, ...]:
         for entity in ENTITIES:
             rng = frame.stream("period", f"{month}:{entity.id}")
             day = add_workdays(entity.id, last_of(month), rng.randint(5, 8))
-            closed: datetime | None = instant(
-                entity.id, day, rng.randrange(9 * 60, 18 * 60), rng.randrange(60)
-            )
+            closed: datetime | None = instant(entity.id, day, rng.randrange(9 * 60, 18 * 60), rng.randrange(60))
             if closed is not None and closed > frame.horizon:
                 closed = None
             out.append(
-                AccountingPeriod(
-                    f"{month}:{entity.id}", entity.id, month, first_of(month), last_of(month), closed
-                )
+                AccountingPeriod(f"{month}:{entity.id}", entity.id, month, first_of(month), last_of(month), closed)
             )
     return tuple(out)
 

@@ -127,8 +127,7 @@ class _Writer:
         self.work = sorted(work, key=lambda entry: (entry.work_date, entry.id))
         self.rng = frame.stream("contract", plan.key)
         self.values = [
-            e.hours * rates.rate(plan.rate_card_id, roles[e.resource_id], e.work_date, frame.horizon)
-            for e in self.work
+            e.hours * rates.rate(plan.rate_card_id, roles[e.resource_id], e.work_date, frame.horizon) for e in self.work
         ]
         self.hours = sum((e.hours for e in self.work), Decimal(0))
         worked_to = min(plan.work_to, frame.horizon.date())
@@ -156,9 +155,7 @@ class _Writer:
             planned = included * months
         else:
             planned, amount, extra = self._fixed_price(planned)
-        months_amount = (
-            amount * max(1, round((plan.work_to - plan.work_from).days / 30.4)) if included else amount
-        )
+        months_amount = amount * max(1, round((plan.work_to - plan.work_from).days / 30.4)) if included else amount
         line = ContractLine(
             line_id, plan.contract_id or "", 1, method, _REVENUE[method], amount, planned, cap,  # type: ignore[arg-type]
             plan.rate_card_id, included, overage,
@@ -177,15 +174,11 @@ class _Writer:
         if plan.part == 0:
             self.deal.amount = months_amount
 
-    def _amend(
-        self, number: int, signed: datetime, delta: Decimal, hours: Decimal, cap: Decimal | None
-    ) -> Amendment:
+    def _amend(self, number: int, signed: datetime, delta: Decimal, hours: Decimal, cap: Decimal | None) -> Amendment:
         """Effective some days before or after the signature."""
         effective = local_date(self.plan.entity, signed) + DAY * self.rng.choice((-10, -3, 0, 0, 5, 12))
         reason = REASONS[2] if cap is not None else self.rng.choice((REASONS[0], REASONS[1], REASONS[3]))
-        return Amendment(
-            "", self.plan.contract_id or "", number, effective, signed, delta, hours, cap, reason
-        )
+        return Amendment("", self.plan.contract_id or "", number, effective, signed, delta, hours, cap, reason)
 
     def _cap(self) -> tuple[Decimal | None, list[Amendment]]:
         """Some hourly contracts are capped: with room, overrun, or overrun and then raised by an amendment."""
@@ -241,9 +234,7 @@ class _Writer:
         parts = [(amount / count).quantize(Decimal("1.00")) // 100 * 100 for _ in range(count - 1)]
         parts.append(amount - sum(parts, Decimal(0)))
         span = plan.work_to - plan.work_from
-        created = (
-            plan.created_at or max(self.frame.today, self.deal.approved_at or self.frame.today) + DAY * 2
-        )
+        created = plan.created_at or max(self.frame.today, self.deal.approved_at or self.frame.today) + DAY * 2
         rows = [
             (
                 _PHASES[i % len(_PHASES)],
@@ -253,9 +244,7 @@ class _Writer:
             )
             for i, part in enumerate(parts)
         ]
-        rows += [
-            ("Extra scope", a.amount_delta, plan.work_to, a.signed_at) for a in extra if a.amount_delta > 0
-        ]
+        rows += [("Extra scope", a.amount_delta, plan.work_to, a.signed_at) for a in extra if a.amount_delta > 0]
         for name, part, planned, known in rows:
             if known > self.frame.horizon:
                 continue
@@ -264,9 +253,7 @@ class _Writer:
                 Milestone("", plan.id, line_id, name, part, planned, known, achieved, accepted)
             )
 
-    def _acceptance(
-        self, rng: Random, planned: date, known: datetime
-    ) -> tuple[datetime | None, datetime | None]:
+    def _acceptance(self, rng: Random, planned: date, known: datetime) -> tuple[datetime | None, datetime | None]:
         entity, horizon = self.plan.entity, self.frame.horizon
         day = on_workday(entity, max(planned + DAY * rng.randint(-8, 20), local_date(entity, known) + DAY))
         achieved = self.frame.business_instant(rng, entity, day)

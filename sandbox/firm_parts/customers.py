@@ -96,11 +96,7 @@ def _customer(
     name = INTERNAL_NAME[entity] if internal else names[entity][int(position)]
     country = entity[:2] if internal else rng.choice(COUNTRIES[entity])
     form = rng.choice(LEGAL_FORMS[entity])
-    parents = [
-        c
-        for c in earlier
-        if c.legal_entity_id == entity and c.parent_id is None and "(internal)" not in c.name
-    ]
+    parents = [c for c in earlier if c.legal_entity_id == entity and c.parent_id is None and "(internal)" not in c.name]
     has_parent = not internal and parents and int(position) % 11 == 5
     renamed: tuple[tuple[datetime, str], ...] = ()
     day = None

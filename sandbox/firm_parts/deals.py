@@ -98,9 +98,7 @@ def plan(frame: Frame) -> list[Deal]:
 def _deal(frame: Frame, rng: Random, fate: str, position: int, total: int) -> Deal:
     entity = "US01" if position % 5 in (1, 3) else "DE01"
     service_line = (
-        "licences"
-        if fate == "licences"
-        else rng.choice(("strategy", "engineering", "engineering", "managed"))
+        "licences" if fate == "licences" else rng.choice(("strategy", "engineering", "engineering", "managed"))
     )
     method = _method(rng, position)
     if method == "retainer" and fate != "licences":
@@ -206,9 +204,7 @@ def _plan_stages(frame: Frame, rng: Random, deal: Deal) -> None:
     topic = rng.choice(TOPICS[deal.service_line])
     deal.name = topic[0].upper() + topic[1:]
     if deal.fate == "lead":
-        deal.created_at = frame.business_instant(
-            rng, deal.entity, frame.today.date() + DAY * rng.randint(2, 40)
-        )
+        deal.created_at = frame.business_instant(rng, deal.entity, frame.today.date() + DAY * rng.randint(2, 40))
         expected = local_date(deal.entity, deal.created_at) + DAY * rng.randint(30, 120)
         moved = frame.after(rng, deal.entity, deal.created_at, 5, 20)
         deal.stages = [Stage("qualify", 1.0, expected, deal.created_at)]
@@ -245,9 +241,7 @@ def _plan_stages(frame: Frame, rng: Random, deal: Deal) -> None:
         events.append(Stage(outcome, 1.0 if outcome == "closed_won" else factor, expected, decided))
     if outcome == "closed_won" and not deal.reopened and rng.random() < 0.1:
         # A correction of the close date after the win: still the same win.
-        events.append(
-            Stage("closed_won", 1.0, local_date(deal.entity, decided), decided + DAY * rng.randint(1, 3))
-        )
+        events.append(Stage("closed_won", 1.0, local_date(deal.entity, decided), decided + DAY * rng.randint(1, 3)))
     if deal.reopened_at and deal.won:
         events[-1].factor = 0.85
         events.append(Stage("negotiate", 0.85, expected, deal.reopened_at))

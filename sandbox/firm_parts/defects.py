@@ -48,9 +48,7 @@ class _Maker:
         self.rng = frame.stream("defect")
         old = frame.today - timedelta(days=120)
         # Only what is settled and known to every system may be leaned on.
-        self.customers = [
-            c for c in truth.customers if c.known_to_erp_at and c.known_to_erp_at < old and not c.renamed
-        ]
+        self.customers = [c for c in truth.customers if c.known_to_erp_at and c.known_to_erp_at < old and not c.renamed]
         self.projects_by_hour = [
             p for p in truth.projects
             if p.created_at and p.created_at < old and p.billing_method == "time_and_materials" and p.contract_id
@@ -123,9 +121,7 @@ class _Maker:
             home = CURRENCY[entity]
             if not card:
                 day = on_workday(entity, self.frame.today.date() - DAY * 45)
-                person = next(
-                    p for p in people.values() if p.termination_date is None and p.legal_entity_id == entity
-                )
+                person = next(p for p in people.values() if p.termination_date is None and p.legal_entity_id == entity)
             created = instant(entity, day, 17 * 60, number)
             checker = self.truth.projects[0].statuses[0].actor
             bad = TimeEntry(
@@ -145,12 +141,8 @@ class _Maker:
         for number, currency in enumerate(("XXX", "DKK"), 1):
             customer = self.customers[(number + 3) % len(self.customers)]
             entity = customer.legal_entity_id
-            manager = next(
-                r for r in self.truth.resources if r.legal_entity_id == entity and r.role == "partner"
-            )
-            created = self.frame.business_instant(
-                self.rng, entity, self.frame.today.date() - DAY * (100 + number)
-            )
+            manager = next(r for r in self.truth.resources if r.legal_entity_id == entity and r.role == "partner")
+            created = self.frame.business_instant(self.rng, entity, self.frame.today.date() - DAY * (100 + number))
             start = local_date(entity, created)
             bad = Project(
                 f"P900{number}", f"Scratch space {number}", None, None, customer.id, entity, currency, "fixed_fee",

@@ -58,15 +58,9 @@ class Desk:
         self, rng: Random, plan: Plan, created: datetime, wanted_month: str, document_type: str = "invoice"
     ) -> Draft:
         """A new document, posted 0 to 12 days after it was made; not posted where that is beyond the horizon."""
-        wait = (
-            rng.choice((0, 0, 1, 1, 2, 2, 3, 4, 6, 9, 12))
-            if document_type == "invoice"
-            else rng.choice((0, 1, 2))
-        )
+        wait = rng.choice((0, 0, 1, 1, 2, 2, 3, 4, 6, 9, 12)) if document_type == "invoice" else rng.choice((0, 1, 2))
         posted = self.posting(rng, plan.entity, created, wait)
-        draft = Draft(
-            plan, document_type, created, posted if posted <= self.frame.horizon else None, wanted_month
-        )
+        draft = Draft(plan, document_type, created, posted if posted <= self.frame.horizon else None, wanted_month)
         self.drafts.append(draft)
         return draft
 
@@ -82,9 +76,7 @@ class Desk:
             instant(entity, day, rng.randrange(9 * 60, 18 * 60), rng.randrange(60)),
         )
 
-    def credit(
-        self, rng: Random, original: Draft, created: datetime, reason: str, lines: list[InvoiceLine]
-    ) -> Draft:
+    def credit(self, rng: Random, original: Draft, created: datetime, reason: str, lines: list[InvoiceLine]) -> Draft:
         """A credit memo over some lines of a posted invoice."""
         memo = self.document(
             rng, original.plan, created, month_of(local_date(original.plan.entity, created)), "credit_memo"

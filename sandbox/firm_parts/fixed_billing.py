@@ -13,9 +13,7 @@ from sandbox.firm_parts.projects import Plan
 from sandbox.truth import Amendment, Contract, Invoice, Milestone, Payment, TimeEntry
 
 
-def bill_fixed_fee(
-    frame: Frame, desk: Desk, plan: Plan, contract: Contract, amendments: list[Amendment]
-) -> None:
+def bill_fixed_fee(frame: Frame, desk: Desk, plan: Plan, contract: Contract, amendments: list[Amendment]) -> None:
     """A first instalment at the start, equal ones while the work goes on, one more for every amendment."""
     rng = frame.stream("billing", plan.key)
     price = contract.lines[0].amount
@@ -29,17 +27,11 @@ def bill_fixed_fee(
         day = plan.work_from + span * (index / count) + DAY * rng.randint(1, 9)
         _instalment(frame, desk, plan, frame.business_instant(rng, plan.entity, day), contract, amount)
     for amendment in amendments:
-        day = max(amendment.effective_date, local_date(plan.entity, amendment.signed_at)) + DAY * rng.randint(
-            3, 60
-        )
-        _instalment(
-            frame, desk, plan, frame.business_instant(rng, plan.entity, day), contract, amendment.amount_delta
-        )
+        day = max(amendment.effective_date, local_date(plan.entity, amendment.signed_at)) + DAY * rng.randint(3, 60)
+        _instalment(frame, desk, plan, frame.business_instant(rng, plan.entity, day), contract, amendment.amount_delta)
 
 
-def _instalment(
-    frame: Frame, desk: Desk, plan: Plan, created: datetime, contract: Contract, amount: Decimal
-) -> None:
+def _instalment(frame: Frame, desk: Desk, plan: Plan, created: datetime, contract: Contract, amount: Decimal) -> None:
     rng = frame.stream("instalment", f"{plan.key}:{created.isoformat()}")
     created = max(created, frame.after(rng, plan.entity, contract.signed_at, 1, 3))
     draft = desk.document(rng, plan, created, month_of(local_date(plan.entity, created)))
@@ -52,9 +44,7 @@ def _instalment(
         memo.add("fixed_fee", -part, Decimal("-1.00"), part)
 
 
-def bill_milestones(
-    frame: Frame, desk: Desk, plan: Plan, contract: Contract, milestones: list[Milestone]
-) -> None:
+def bill_milestones(frame: Frame, desk: Desk, plan: Plan, contract: Contract, milestones: list[Milestone]) -> None:
     """Each milestone on its own invoice some days after the client accepted it; a few are billed before that."""
     for milestone in milestones:
         rng = frame.stream("milestone-bill", f"{plan.key}:{milestone.name}:{milestone.planned_date}")
@@ -62,9 +52,9 @@ def bill_milestones(
             continue
         created = frame.after(rng, plan.entity, milestone.accepted_at, 1, 12)
         if milestone.achieved_at and rng.random() < 0.06:
-            created = max(
-                milestone.created_at, contract.signed_at, milestone.achieved_at - DAY * 6
-            ) + timedelta(hours=3)
+            created = max(milestone.created_at, contract.signed_at, milestone.achieved_at - DAY * 6) + timedelta(
+                hours=3
+            )
         draft = desk.document(rng, plan, created, month_of(local_date(plan.entity, created)))
         draft.add("milestone", milestone.amount, milestone=milestone.id)
 
@@ -78,9 +68,7 @@ def bill_retainer(frame: Frame, desk: Desk, plan: Plan, contract: Contract, entr
     month, last = month_of(plan.work_from), min(month_of(plan.work_to), frame.last_month)
     overage_billed: dict[str, Decimal] = defaultdict(Decimal)
     # The first fee is billed when the work begins, in the middle of a month.
-    begun = max(
-        frame.business_instant(rng, plan.entity, plan.work_from), contract.signed_at + timedelta(hours=20)
-    )
+    begun = max(frame.business_instant(rng, plan.entity, plan.work_from), contract.signed_at + timedelta(hours=20))
     while month <= shift_month(last, 2):
         at = max(desk.run_day(rng, plan.entity, month, 2), begun)
         if month <= last:
@@ -107,12 +95,7 @@ def payments(frame: Frame, invoices: tuple[Invoice, ...]) -> tuple[Payment, ...]
     for invoice in invoices:
         rng = frame.stream("payment", invoice.id)
         draw = rng.random()
-        if (
-            invoice.document_type != "invoice"
-            or invoice.posted_at is None
-            or invoice.id in credited
-            or draw < 0.04
-        ):
+        if invoice.document_type != "invoice" or invoice.posted_at is None or invoice.id in credited or draw < 0.04:
             continue
         entity = invoice.legal_entity_id
         gross = cents(invoice.net_amount * (1 + invoice.tax_rate))

@@ -62,15 +62,11 @@ def resources(frame: Frame) -> tuple[Resource, ...]:
                 legal_entity_id=entity,
                 role=role,
                 practice=PRACTICES[rng.randrange(len(PRACTICES))],
-                manager_id=partner
-                if role == "manager" or not managers
-                else managers[position % len(managers)],
+                manager_id=partner if role == "manager" or not managers else managers[position % len(managers)],
                 hire_date=hired,
                 termination_date=left,
                 weekly_hours=Decimal("40.00"),
-                created_at=instant(
-                    entity, on_workday(entity, hired - timedelta(days=14)), 600 + number % 300
-                ),
+                created_at=instant(entity, on_workday(entity, hired - timedelta(days=14)), 600 + number % 300),
             )
             if role == "partner" and partner is None:
                 partner = person.id
@@ -112,19 +108,14 @@ def rate_card_lines(frame: Frame) -> tuple[RateCardLine, ...]:
                 year = str(int(year) + 1)
                 lines.append((date(int(year), 1, 1), date(int(year) - 1, 12, 10)))
             changes = [
-                (effective, recorded, 0 if index == 0 else 4)
-                for index, (effective, recorded) in enumerate(lines)
+                (effective, recorded, 0 if index == 0 else 4) for index, (effective, recorded) in enumerate(lines)
             ]
             for retro_card, retro_role, back, day, rise in RETROACTIVE:
                 if (retro_card, retro_role) == (card, role):
                     effective = first_of(shift_month(today_month, -back))
-                    changes.append(
-                        (effective, first_of(shift_month(today_month, 1 - back)).replace(day=day), rise)
-                    )
+                    changes.append((effective, first_of(shift_month(today_month, 1 - back)).replace(day=day), rise))
             for effective, recorded, rise in sorted(changes):
                 rate += rise
                 at = instant(entity, on_workday(entity, recorded), 10 * 60 + len(role))
-                out.append(
-                    RateCardLine(card, role, currency, Decimal(rate).quantize(Decimal("0.01")), effective, at)
-                )
+                out.append(RateCardLine(card, role, currency, Decimal(rate).quantize(Decimal("0.01")), effective, at))
     return tuple(out)

@@ -63,9 +63,7 @@ class Plan:
         return card_of(self.entity, self.currency, CURRENCY[self.entity])
 
 
-def plan(
-    frame: Frame, deals: list[Deal], customers: list[Customer], people: tuple[Resource, ...]
-) -> list[Plan]:
+def plan(frame: Frame, deals: list[Deal], customers: list[Customer], people: tuple[Resource, ...]) -> list[Plan]:
     """All projects with team and id, in the order of their first work day (internal ones first)."""
     internal = {c.legal_entity_id: c for c in customers if "(internal)" in c.name}
     plans: list[Plan] = []
@@ -118,9 +116,7 @@ def _of_deal(frame: Frame, rng: Random, deal: Deal, part: int, people: tuple[Res
         earliest = active - timedelta(minutes=rng.randint(20, 600))
         created = earliest
         if not deal.starts_before_win and deal.approved_at:
-            created = max(
-                earliest, min(deal.approved_at, active - timedelta(minutes=10)) + timedelta(minutes=5)
-            )
+            created = max(earliest, min(deal.approved_at, active - timedelta(minutes=10)) + timedelta(minutes=5))
         events = [("created", created), ("active", active)]
         start = local_date(entity, active) + DAY * rng.randint(1, 4)
         if deal.reopened in ("held", "still_open") and deal.reopened_at and deal.won:
@@ -167,9 +163,7 @@ def _orphan(frame: Frame, entity: str, customers: list[Customer], manager: Resou
     )  # fmt: skip
 
 
-def _staff(
-    frame: Frame, one: Plan, people: tuple[Resource, ...], load: dict[str, list[tuple[date, date]]]
-) -> None:
+def _staff(frame: Frame, one: Plan, people: tuple[Resource, ...], load: dict[str, list[tuple[date, date]]]) -> None:
     """Two to five people of the entity with the least other work; most of them stay to the end."""
     rng = frame.stream("team", one.key)
     size = rng.choice((3, 4, 4, 5, 6)) if one.method == "time_and_materials" else rng.choice((2, 3, 3, 4))
@@ -205,9 +199,7 @@ def _make_late_approvers(frame: Frame, plans: list[Plan]) -> None:
     newest = shift_month(month_of(frame.today.date()), -1)
     for entity in ("DE01", "US01"):
         rng = frame.stream("late-approval", entity)
-        candidates = [
-            p for p in plans if p.entity == entity and p.method == "time_and_materials" and p.created_at
-        ]
+        candidates = [p for p in plans if p.entity == entity and p.method == "time_and_materials" and p.created_at]
         for index in range(max(3, frame.count(5, 3))):
             month = newest if index == 0 else shift_month(newest, -rng.randint(1, 20))
             running = [p for p in candidates if month_of(p.work_from) < month < month_of(p.work_to)]

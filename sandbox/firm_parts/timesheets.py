@@ -105,10 +105,7 @@ class Timesheets:
             days = [
                 day
                 for day in (monday + DAY * offset for offset in range(5))
-                if first <= day <= last
-                and day not in away
-                and is_workday(entity, day)
-                and rng.random() > 0.02
+                if first <= day <= last and day not in away and is_workday(entity, day) and rng.random() > 0.02
             ]
             if days:
                 self._week(rng, person, days, weekly_filler)
@@ -156,9 +153,7 @@ class Timesheets:
                 created = instant(entity, filled, minute + index, rng.randrange(60))
                 self._entry(rng, person, plan, day, quarters, created, submitted)
 
-    def _day(
-        self, rng: Random, day: date, entity: str, active: list[tuple[Plan, float]]
-    ) -> list[tuple[Plan, int]]:
+    def _day(self, rng: Random, day: date, entity: str, active: list[tuple[Plan, float]]) -> list[tuple[Plan, int]]:
         """Split a day of 7 to 9.5 hours over one to four pieces of work, in quarters of an hour."""
         total = rng.choice((28, 30, 32, 32, 32, 33, 34, 36, 38))
         ranked = sorted(
@@ -177,9 +172,7 @@ class Timesheets:
         edges = [0, *cuts, total]
         return [(plan, edges[index + 1] - edges[index]) for index, plan in enumerate(pieces)]
 
-    def _forgotten_day(
-        self, rng: Random, person: Resource, day: date, active: list[tuple[Plan, float]]
-    ) -> None:
+    def _forgotten_day(self, rng: Random, person: Resource, day: date, active: list[tuple[Plan, float]]) -> None:
         """A day that was entered only after the books of its month were closed: backdated time."""
         entity = person.legal_entity_id
         closed = self.books.closed_at(entity, month_of(day))
@@ -235,9 +228,7 @@ class Timesheets:
         if person.termination_date and local_date(entity, at) > person.termination_date:
             return
         submitted = StatusEvent("submitted", at + timedelta(minutes=rng.randint(5, 50)), person.email)
-        approved = StatusEvent(
-            "approved", self.frame.after(rng, entity, submitted.at, 1, 2), wrong.events[1].actor
-        )
+        approved = StatusEvent("approved", self.frame.after(rng, entity, submitted.at, 1, 2), wrong.events[1].actor)
         self.drafts.append(
             _Draft(
                 at, len(self.drafts), wrong.plan, person, wrong.day, max(1, wrong.quarters - rng.randint(1, 2)),
@@ -265,10 +256,7 @@ class Timesheets:
         if at is None or at <= submitted.at:
             late = add_workdays(entity, sent, rng.choice((1, 1, 1, 2, 2, 3, 4)))
             at = instant(entity, late, rng.randrange(480, 1080), rng.randrange(60))
-            if (
-                rng.random() < 0.3
-                and (same := instant(entity, sent, rng.randrange(680, 1080))) > submitted.at
-            ):
+            if rng.random() < 0.3 and (same := instant(entity, sent, rng.randrange(680, 1080))) > submitted.at:
                 at = same
         actor = plan.manager.email if plan.manager.id != person.id else self._approver_of_managers(person)
         found = self._approvals[key] = StatusEvent("approved", at, actor)
@@ -277,8 +265,4 @@ class Timesheets:
     def _approver_of_managers(self, person: Resource) -> str:
         partner = self._partner[person.legal_entity_id]
         other = next((p.email for p in self.people if p.id == person.manager_id), partner)
-        return (
-            partner
-            if partner != person.email
-            else (other if other != person.email else "board@halvardlowe.de")
-        )
+        return partner if partner != person.email else (other if other != person.email else "board@halvardlowe.de")

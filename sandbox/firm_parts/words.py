@@ -36,12 +36,8 @@ CLIENT_HEADS = {
     ),
 }
 CLIENT_TAILS = {
-    "DE01": _words(
-        "Logistik Maschinenbau Energie Pharma Versicherung Handel Medien Chemie Bau Mobil Labor Werke"
-    ),
-    "US01": _words(
-        "Logistics Health Energy Foods Insurance Retail Media Materials Biotech Mobility Labs Utilities"
-    ),
+    "DE01": _words("Logistik Maschinenbau Energie Pharma Versicherung Handel Medien Chemie Bau Mobil Labor Werke"),
+    "US01": _words("Logistics Health Energy Foods Insurance Retail Media Materials Biotech Mobility Labs Utilities"),
 }
 LEGAL_FORMS = {"DE01": ("GmbH", "AG", "SE"), "US01": ("Inc.", "LLC", "Corp.")}
 COUNTRIES = {"DE01": ("DE", "DE", "DE", "DE", "AT", "CH", "NL", "FR"), "US01": ("US", "US", "US", "US", "CA")}

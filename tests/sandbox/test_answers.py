@@ -57,9 +57,7 @@ def test_c01_credit_and_rebill_across_month_end() -> None:
     firm.work("TE3", "2026-01-26", 10, approved("2026-01-30"), role="third")
     firm.work("TE4", "2026-01-15", 40, approved("2026-01-23"), role="other", project="P2")
     firm.bill("INV0", "2026-01-31T10:00", ("time", "TE4", 40, 8000), project="P2", entity="Y")
-    firm.bill(
-        "INV1", "2026-01-31", ("time", "TE1", 40, 6000), ("time", "TE2", 30, 4500), ("time", "TE3", 10, 1500)
-    )
+    firm.bill("INV1", "2026-01-31", ("time", "TE1", 40, 6000), ("time", "TE2", 30, 4500), ("time", "TE3", 10, 1500))
     firm.bill(
         "CM1", "2026-02-04", ("time", "TE1", -40, -6000), ("time", "TE2", -30, -4500), ("time", "TE3", -10, -1500),
         corrects="INV1",
@@ -76,9 +74,7 @@ def test_c01_credit_and_rebill_across_month_end() -> None:
     assert ageing == {"0-30": 12300, "31-60": 0, "61-90": 0, "91-120": 0, ">120": 0}
     assert answers.billing_latency(truth, "X", "2026-01", end("2026-01-31")).value == Decimal("14.25")
     assert answers.billing_latency(truth, "X", "2026-01", end("2026-02-28")).value == Decimal("14.25")
-    assert answers.billing_latency(truth, "X", "2026-01", end("2026-01-31")).effective_value == Decimal(
-        "14.25"
-    )
+    assert answers.billing_latency(truth, "X", "2026-01", end("2026-01-31")).effective_value == Decimal("14.25")
     assert answers.billing_latency(truth, "X", "2026-01", end("2026-02-28")).effective_value is None
     february = answers.billing_latency(truth, "X", "2026-02", end("2026-02-28"))
     assert float(february.effective_value or 0) == pytest.approx(24.024390243902438)
@@ -157,8 +153,7 @@ def test_c27_cap_and_amendment() -> None:
     truth = firm.truth()
     assert [wip(truth, d) for d in ("2026-05-31", "2026-06-14", "2026-06-15")] == [0, 4000, 8000]
     over = [
-        answers.over_cap_exposure(truth, "X", day(d), end(d))["USD"]
-        for d in ("2026-05-31", "2026-06-14", "2026-06-15")
+        answers.over_cap_exposure(truth, "X", day(d), end(d))["USD"] for d in ("2026-05-31", "2026-06-14", "2026-06-15")
     ]
     assert over == [0, 4000, 0]
     assert answers.wip_unapproved(truth, "X", day("2026-05-31"), end("2026-05-31")) == {"USD": 8000}
@@ -221,11 +216,7 @@ def test_ageing_edges_and_fifo_under_a_cap() -> None:
     firm.work("U2", "2026-05-15", 30, approved("2026-05-16"), project="P2")
     firm.work("U3", "2026-06-15", 30, approved("2026-06-16"), project="P2")
     firm.bill("I1", "2026-06-20", ("time", "U2", 30, 350), project="P2")
-    line = next(
-        one
-        for one in answers.wip_lines(firm.truth(), "X", as_of, end("2026-06-30"))
-        if one.project_id == "P2"
-    )
+    line = next(one for one in answers.wip_lines(firm.truth(), "X", as_of, end("2026-06-30")) if one.project_id == "P2")
     assert (line.wip, line.over_cap, line.items) == (150, 400, ((day("2026-05-15"), 150),))
 
 
@@ -368,9 +359,7 @@ def test_reporting_points_of_closed_open_and_ended_months() -> None:
     firm.period("2026-11", None)
     now = at("2026-10-05T10:00")
     points = {(p.period, p.basis): p for p in answers.reporting_points(firm.truth(), now)}
-    assert set(points) == {
-        (m, b) for m in ("2026-08", "2026-09", "2026-10") for b in ("as_reported", "restated")
-    }
+    assert set(points) == {(m, b) for m in ("2026-08", "2026-09", "2026-10") for b in ("as_reported", "restated")}
     august = points["2026-08", "as_reported"]
     assert (august.as_of, august.knowledge_at, august.is_provisional) == (
         day("2026-08-31"),
@@ -436,9 +425,7 @@ def test_latency_knows_only_what_was_posted_and_leaves_other_lines_out() -> None
     late = answers.billing_latency(truth, "X", "2026-03", end("2026-03-31"))
     assert (late.numerator, late.denominator, late.value) == (10 * 1000 + 20 * 3000, 4000, Decimal("17.5"))
     assert (late.effective_value, late.effective_n) == (10, 1)
-    assert answers.billing_latency(truth, "X", "2026-03", end("2026-03-21")).effective_value == Decimal(
-        "17.5"
-    )
+    assert answers.billing_latency(truth, "X", "2026-03", end("2026-03-21")).effective_value == Decimal("17.5")
 
 
 def test_the_approval_that_counts_is_the_latest_before_posting() -> None:
@@ -525,9 +512,7 @@ def test_p90_is_the_nearest_rank_and_the_month_is_local() -> None:
     for number in range(1, 12):
         firm.deal(f"O{number}", ("closed_won", "2026-03-01T12:00"))
         moment = f"2026-03-{number + 1:02d}T12:00"
-        firm.project(
-            f"P{number}", opportunity=f"O{number}", statuses=(("created", moment), ("active", moment))
-        )
+        firm.project(f"P{number}", opportunity=f"O{number}", statuses=(("created", moment), ("active", moment)))
     firm.deal("Olate", ("closed_won", "2026-03-31T04:00"))
     # 1 April in UTC is still March in New York.
     firm.project(
@@ -682,9 +667,7 @@ def test_every_method_currency_and_bucket_carries_money_somewhere(firm: Truth) -
             for currency, amounts in answers.unbilled_wip_ageing(firm, entity, day(month), START).items():
                 buckets |= {(currency, name) for name, amount in amounts.items() if amount}
             over += sum(answers.over_cap_exposure(firm, entity, day(month), START).values(), Decimal(0))
-            overbilled += sum(
-                answers.overbilled_exposure(firm, entity, day(month), START).values(), Decimal(0)
-            )
+            overbilled += sum(answers.overbilled_exposure(firm, entity, day(month), START).values(), Decimal(0))
             unapproved += sum(answers.wip_unapproved(firm, entity, day(month), START).values(), Decimal(0))
             assert answers.unbilled_wip_group_eur(firm, entity, day(month), START)
     assert {method for _, method, _ in methods} == {
@@ -712,9 +695,7 @@ def test_the_loops_work_at_today(firm: Truth) -> None:
     assert set(got.to_create) <= created
     assert len(got.new_customers) >= 3
     assert len(got.waiting) >= 6
-    assert not {d.record_id for d in firm.defects} & (
-        set(got.eligible) | set(got.waiting) | set(got.posted_invoices)
-    )
+    assert not {d.record_id for d in firm.defects} & (set(got.eligible) | set(got.waiting) | set(got.posted_invoices))
     later = answers.loop_expectations(firm, START + timedelta(days=40))
     assert len(later.eligible) > len(got.eligible)
 
@@ -746,6 +727,5 @@ def test_the_answers_share_nothing_with_the_platform() -> None:
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not {name.split(".")[0] for name in names} & platform
             assert all(
-                not name.startswith("sandbox.") or "answers" in name or name == "sandbox.truth"
-                for name in names
+                not name.startswith("sandbox.") or "answers" in name or name == "sandbox.truth" for name in names
             )

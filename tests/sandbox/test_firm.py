@@ -43,9 +43,7 @@ def bad(firm: Truth) -> set[str]:
     return {defect.record_id for defect in firm.defects}
 
 
-@pytest.fixture(
-    scope="module", params=[(SEED, 1.0), (7, 1.0), (SEED, 0.15)], ids=["default", "other-seed", "small"]
-)
+@pytest.fixture(scope="module", params=[(SEED, 1.0), (7, 1.0), (SEED, 0.15)], ids=["default", "other-seed", "small"])
 def any_firm(request: pytest.FixtureRequest) -> Truth:
     seed, scale = request.param
     return build(START, seed, scale)
@@ -164,9 +162,7 @@ def test_ids_are_unique(any_firm: Truth) -> None:
     numbers = [(i.legal_entity_id, i.number) for i in any_firm.invoices]
     assert len(numbers) == len(set(numbers))
     assert len({(c.name) for c in any_firm.customers}) == len(any_firm.customers)
-    assert len({r.email for r in any_firm.resources if r.email}) == sum(
-        bool(r.email) for r in any_firm.resources
-    )
+    assert len({r.email for r in any_firm.resources if r.email}) == sum(bool(r.email) for r in any_firm.resources)
 
 
 def test_references_lead_somewhere(any_firm: Truth) -> None:
@@ -240,9 +236,7 @@ def test_no_time_before_hire_or_after_leaving_or_outside_the_project(any_firm: T
         assert person.termination_date is None or entry.work_date <= person.termination_date
         assert person.legal_entity_id == project.legal_entity_id
         if project.created_at is not None:
-            at = datetime.combine(
-                entry.work_date, datetime.max.time(), zone(any_firm, project.legal_entity_id)
-            )
+            at = datetime.combine(entry.work_date, datetime.max.time(), zone(any_firm, project.legal_entity_id))
             assert status_at(project.statuses, at) == "active"
 
 
@@ -342,9 +336,7 @@ def test_documents_are_posted_then_paid(any_firm: Truth) -> None:
         assert payment.applied_at > invoice.posted_at
         paid[invoice.id] += payment.amount
     for key, amount in paid.items():
-        gross = (invoices[key].net_amount * (1 + invoices[key].tax_rate)).quantize(
-            Decimal("0.01"), "ROUND_HALF_UP"
-        )
+        gross = (invoices[key].net_amount * (1 + invoices[key].tax_rate)).quantize(Decimal("0.01"), "ROUND_HALF_UP")
         assert 0 < amount <= gross
 
 
@@ -419,11 +411,7 @@ def test_instalments_and_milestones_add_up_to_the_price(any_firm: Truth) -> None
             assert sum(m.amount for m in any_firm.milestones if m.contract_line_id == line.id) == price
         if line.billing_method == "fixed_fee":
             billed = sum(
-                (
-                    i.net_amount
-                    for i in any_firm.invoices
-                    if i.contract_id == contract.id and not i.corrects_id
-                ),
+                (i.net_amount for i in any_firm.invoices if i.contract_id == contract.id and not i.corrects_id),
                 Decimal(0),
             )
             assert billed <= price
@@ -431,9 +419,7 @@ def test_instalments_and_milestones_add_up_to_the_price(any_firm: Truth) -> None
 
 def test_nothing_happens_after_the_horizon(any_firm: Truth) -> None:
     moments: list[datetime | None] = [p.closed_at for p in any_firm.periods]
-    moments += [c.created_at for c in any_firm.customers] + [
-        at for c in any_firm.customers for at, _ in c.renamed
-    ]
+    moments += [c.created_at for c in any_firm.customers] + [at for c in any_firm.customers for at, _ in c.renamed]
     moments += [event.at for o in any_firm.opportunities for event in o.stages]
     moments += [event.at for p in any_firm.projects for event in p.statuses]
     moments += [e.created_at for e in any_firm.time_entries]
@@ -457,9 +443,7 @@ def test_periods_and_rates(any_firm: Truth) -> None:
             for n in range(1, (local.date() - period.end_date).days + 1)
         )
         assert 5 <= workdays <= 10  # 5 to 8 without the public holidays in between
-    at_today = {
-        (p.legal_entity_id, p.month) for p in any_firm.periods if p.closed_at and p.closed_at <= START
-    }
+    at_today = {(p.legal_entity_id, p.month) for p in any_firm.periods if p.closed_at and p.closed_at <= START}
     assert {("DE01", "2026-09"), ("US01", "2026-09")} <= at_today
     assert not {("DE01", "2026-10"), ("US01", "2026-10")} & at_today
     rates = {(r.from_currency, r.to_currency, r.rate_type, r.rate_date): r.rate for r in any_firm.fx_rates}
@@ -469,9 +453,7 @@ def test_periods_and_rates(any_firm: Truth) -> None:
             back = rates["USD", "EUR", "closing", period.end_date]
             assert abs(there * back - 1) < Decimal("0.000001")
     spot = [
-        rate
-        for (a, _, kind, _), rate in sorted(rates.items(), key=lambda x: x[0][3])
-        if (a, kind) == ("EUR", "spot")
+        rate for (a, _, kind, _), rate in sorted(rates.items(), key=lambda x: x[0][3]) if (a, kind) == ("EUR", "spot")
     ]
     assert len(spot) > 730
     assert all(abs(b / a - 1) < Decimal("0.02") for a, b in pairwise(spot))
@@ -487,15 +469,11 @@ def wins(deal_stages: list[str]) -> int:
 def test_deals_have_every_fate(any_firm: Truth) -> None:
     wrong = {defect.record_id for defect in any_firm.defects}
     today = {
-        o.id: [event for event in o.stages if event.at <= START]
-        for o in any_firm.opportunities
-        if o.id not in wrong
+        o.id: [event for event in o.stages if event.at <= START] for o in any_firm.opportunities if o.id not in wrong
     }
     known = {o.id: o for o in any_firm.opportunities}
     state = Counter(stages[-1].stage if stages else "later" for stages in today.values())
-    assert all(
-        state[kind] for kind in ("closed_won", "closed_lost", "qualify", "propose", "negotiate", "later")
-    )
+    assert all(state[kind] for kind in ("closed_won", "closed_lost", "qualify", "propose", "negotiate", "later"))
     reopened = [o for o in known.values() if wins([event.stage for event in o.stages]) == 2]
     assert len(reopened) >= 3
     assert any(today[o.id][-1].stage == "negotiate" for o in reopened)
@@ -557,12 +535,8 @@ def test_projects_that_our_push_creates(any_firm: Truth) -> None:
     assert worked
     assert min(e.work_date for e in worked) >= START.date() + timedelta(days=2)
     assert all(i.created_at > START for i in any_firm.invoices if i.project_id in pushed)
-    assert {e.project_id for e in worked} >= {
-        p.id for p in pushed.values() if deals[p.opportunity_id or ""] in fresh
-    }
-    assert any(
-        line.line_type == "time" for i in any_firm.invoices if i.project_id in pushed for line in i.lines
-    )
+    assert {e.project_id for e in worked} >= {p.id for p in pushed.values() if deals[p.opportunity_id or ""] in fresh}
+    assert any(line.line_type == "time" for i in any_firm.invoices if i.project_id in pushed for line in i.lines)
     for project in any_firm.projects:
         if project.created_at is not None and project.opportunity_id:
             approved = deals[project.opportunity_id].contract_approved_at
@@ -630,9 +604,7 @@ def test_caps_are_kept_overrun_and_raised(firm: Truth) -> None:
     for entry in good_entries(firm):
         project = projects[entry.project_id]
         if project.contract_id and entry.billable:
-            worth[project.contract_id] += (
-                entry.hours * opening[project.rate_card_id, roles[entry.resource_id]]
-            )
+            worth[project.contract_id] += entry.hours * opening[project.rate_card_id, roles[entry.resource_id]]
     capped = [c for c in firm.contracts if c.lines[0].nte_cap]
     raised = {a.contract_id for a in firm.amendments if a.new_nte_cap}
     overrun = [c for c in capped if worth[c.id] > (c.lines[0].nte_cap or 0)]
@@ -665,9 +637,7 @@ def test_retainers_have_fees_in_advance_and_overage_a_month_later(firm: Truth) -
         assert set(in_month.values()) == {1}
     for invoice in overage:
         begun = starts[invoice.contract_id]
-        months_later = (
-            (invoice.invoice_date.year - begun.year) * 12 + invoice.invoice_date.month - begun.month
-        )
+        months_later = (invoice.invoice_date.year - begun.year) * 12 + invoice.invoice_date.month - begun.month
         assert months_later >= 2
     assert len({i.contract_id for i in overage}) >= 3
 
@@ -689,16 +659,11 @@ def test_payments_are_full_partial_late_and_missing(any_firm: Truth) -> None:
     paid: dict[str, Decimal] = defaultdict(Decimal)
     for payment in any_firm.payments:
         paid[payment.invoice_id] += payment.amount
-    gross = {
-        key: (invoices[key].net_amount * (1 + invoices[key].tax_rate)).quantize(Decimal("0.01"))
-        for key in paid
-    }
+    gross = {key: (invoices[key].net_amount * (1 + invoices[key].tax_rate)).quantize(Decimal("0.01")) for key in paid}
     assert any(n == 2 for n in parts.values())
     assert any(paid[key] < gross[key] for key in paid)
     assert sum(paid[key] == gross[key] for key in paid) > len(paid) * 0.8
-    assert any(
-        p.received_date > invoices[p.invoice_id].due_date + timedelta(days=10) for p in any_firm.payments
-    )
+    assert any(p.received_date > invoices[p.invoice_id].due_date + timedelta(days=10) for p in any_firm.payments)
     overdue = START - timedelta(days=60)
     assert any(
         i.posted_at and i.posted_at < overdue and i.id not in paid and i.document_type == "invoice"
@@ -717,10 +682,7 @@ def test_rates_that_were_changed_after_the_fact(firm: Truth) -> None:
     assert {line.rate_card_id for line in after_close} == {"RC-DE01", "RC-US01"}
     true_ups = [(i, line) for i in firm.invoices for line in i.lines if line.line_type == "rate_true_up"]
     for line in after_close:
-        assert any(
-            i.created_at > line.recorded_at and i.legal_entity_id == line.rate_card_id[3:7]
-            for i, _ in true_ups
-        )
+        assert any(i.created_at > line.recorded_at and i.legal_entity_id == line.rate_card_id[3:7] for i, _ in true_ups)
     time_lines = {(line.time_entry_id) for i in firm.invoices for line in i.lines if line.line_type == "time"}
     assert all(line.time_entry_id in time_lines for _, line in true_ups)
 
@@ -751,9 +713,7 @@ def test_late_approvals_backdated_time_and_corrections(any_firm: Truth) -> None:
     for entry in originals:
         assert entry.statuses[-1].status == "rejected"
         assert entry.statuses[-1].at < replaced[entry.id].created_at
-    assert any(
-        [event.status for event in e.statuses] == ["submitted", "approved", "rejected"] for e in originals
-    )
+    assert any([event.status for event in e.statuses] == ["submitted", "approved", "rejected"] for e in originals)
     waiting = [e for e in any_firm.time_entries if status_at(e.statuses, START) == "submitted"]
     assert len(waiting) >= 10
 

@@ -146,11 +146,7 @@ def test_rates_in_two_clocks(truth: Truth, now: dict[str, Any]) -> None:
 
 
 def test_a_retroactive_rate_changes_the_rate_that_an_entry_shows(truth: Truth) -> None:
-    late = [
-        x
-        for x in truth.rate_card_lines
-        if x.recorded_at.date() > x.effective_from and x.recorded_at < truth.today
-    ]
+    late = [x for x in truth.rate_card_lines if x.recorded_at.date() > x.effective_from and x.recorded_at < truth.today]
     moved = 0
     for line in late:
         before = {r.id: r.record for r in rows(View(truth, line.recorded_at - timedelta(seconds=1)))}

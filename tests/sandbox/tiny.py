@@ -69,9 +69,7 @@ class Tiny:
     defects: list[Defect] = field(default_factory=list)
     people: dict[str, Resource] = field(default_factory=dict)
 
-    def rate(
-        self, role: str, rate: Any, effective: str = "2024-01-01", recorded: datetime = LONG_AGO
-    ) -> None:
+    def rate(self, role: str, rate: Any, effective: str = "2024-01-01", recorded: datetime = LONG_AGO) -> None:
         self.rates.append(RateCardLine("RC", role, self.currency, money(rate), day(effective), recorded))
 
     def project(
@@ -142,9 +140,7 @@ class Tiny:
     def milestone(self, key: str, amount: Any, accepted: str | None, project: str = "P1") -> None:
         moment = at(accepted) if accepted else None
         self.milestones.append(
-            Milestone(
-                key, project, f"L{project}", key, money(amount), day("2026-01-01"), LONG_AGO, moment, moment
-            )
+            Milestone(key, project, f"L{project}", key, money(amount), day("2026-01-01"), LONG_AGO, moment, moment)
         )
 
     def bill(
@@ -177,9 +173,7 @@ class Tiny:
         approved: str | None = None,
         entity: str = "X",
     ) -> None:
-        events = tuple(
-            StageEvent(stage, Decimal(100), 50, day("2026-01-01"), at(when)) for stage, when in stages
-        )
+        events = tuple(StageEvent(stage, Decimal(100), 50, day("2026-01-01"), at(when)) for stage, when in stages)
         self.deals.append(
             Opportunity(
                 key, "C1", key, self.currency, entity, "strategy" if services else "licences", services,
@@ -195,9 +189,7 @@ class Tiny:
         )
 
     def spoil(self, record_id: str, rule: str, amount: Any = None) -> None:
-        self.defects.append(
-            Defect(rule, "s", "o", record_id, None if amount is None else money(amount), self.currency)
-        )
+        self.defects.append(Defect(rule, "s", "o", record_id, None if amount is None else money(amount), self.currency))
 
     def truth(self) -> Truth:
         entities = (
