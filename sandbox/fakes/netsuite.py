@@ -110,7 +110,7 @@ class _Account:
                     request.method,
                     request.url.scheme,
                     request.headers.get("host", ""),
-                    request.url.path,
+                    request.scope.get("raw_path", request.url.path.encode()).decode(),
                     request.url.query,
                     request.headers,
                 )
@@ -169,7 +169,7 @@ class _Account:
             }
         )
 
-    def limits(self, request: Request, body: bytes) -> Response:  # noqa: ARG002 - every handler has this shape
+    def limits(self, request: Request, body: bytes) -> Response:
         """`GET governanceLimits`."""
         limit = self._store.setting("concurrency_limit", CONCURRENCY)
         return _json({"accountConcurrencyLimit": limit, "accountUnallocatedConcurrencyLimit": limit})
@@ -204,7 +204,7 @@ class _Account:
 
         return self._write(request, kind, save)
 
-    def job(self, request: Request, body: bytes) -> Response:  # noqa: ARG002 - every handler has this shape
+    def job(self, request: Request, body: bytes) -> Response:
         """`GET async/v1/job/{id}`."""
         job = self._store.get("#job", request.path_params["job"])
         if job is None:
