@@ -9,7 +9,8 @@
 {% macro union_mapped(entity, systems) %}
     {%- set present = [] -%}
     {%- for system in systems if system in var('systems') %}{% do present.append(system) %}{% endfor -%}
-    {%- if not present -%}
+    {#- A disabled model is parsed too; only one that is run may complain. #}
+    {%- if not present and execute -%}
         {{ exceptions.raise_compiler_error("No system of this firm maps " ~ entity ~ "; it needs one of " ~ systems) }}
     {%- endif -%}
     {%- for system in present %}
