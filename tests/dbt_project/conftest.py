@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -33,7 +34,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Built:
-    """A built warehouse, opened for reading."""
+    """A built warehouse. dbt keeps its own connection in this process, so this one has the same settings."""
 
     path: Path
     connection: duckdb.DuckDBPyConnection
@@ -91,19 +92,20 @@ def fill(path: Path, facts: Mapping[str, Rows], quarantine: Rows = ()) -> None:
     assert not unknown, f"no such mapping model: {sorted(unknown)}"
     for name, columns in declared.items():
         connection.execute(f"create table fixture.{name} ({', '.join(f'{c} {t}' for c, t in columns)})")
-        for fact in facts.get(name, ()):
-            row = {"source_system": name.rsplit("__", 1)[1], **COMMON, **fact}
-            extra = set(row) - {column for column, _ in columns}
-            assert not extra, f"{name} has no column {sorted(extra)}"
-            marks = ", ".join("?" for _ in row)
-            connection.execute(
-                f"insert into fixture.{name} ({', '.join(row)}) values ({marks})", list(row.values())
-            )
+        given = facts.get(name, ())
+        if not given:
+            continue
+        rows = [{"source_system": name.rsplit("__", 1)[1], **COMMON, **fact} for fact in given]
+        told = sorted({column for row in rows for column in row})
+        extra = set(told) - {column for column, _ in columns}
+        assert not extra, f"{name} has no column {sorted(extra)}"
+        connection.register("told_rows", pa.table({column: [row.get(column) for row in rows] for column in told}))
+        casts = ", ".join(f"cast({column} as {dict(columns)[column]})" for column in told)
+        connection.execute(f"insert into fixture.{name} ({', '.join(told)}) select {casts} from told_rows")
+        connection.unregister("told_rows")
     for fact in quarantine:
         marks = ", ".join("?" for _ in fact)
-        connection.execute(
-            f"insert into quality.quarantine ({', '.join(fact)}) values ({marks})", list(fact.values())
-        )
+        connection.execute(f"insert into quality.quarantine ({', '.join(fact)}) values ({marks})", list(fact.values()))
     connection.close()
 
 
@@ -139,7 +141,9 @@ def dbt(project: Path, warehouse: Path, *arguments: str, **variables: Any) -> No
         os.environ.update(before)
     if not outcome.success:
         failed = [
-            f"{r.node.name}: {r.message}" for r in getattr(outcome.result, "results", []) if r.status not in ("success", "pass")
+            f"{r.node.name}: {r.message}"
+            for r in getattr(outcome.result, "results", [])
+            if r.status not in ("success", "pass")
         ]
         pytest.fail(f"dbt {arguments[0]} failed: {outcome.exception or failed}")
 
@@ -171,8 +175,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Bu
             (project / "seeds" / "reporting_points_added.csv").write_text(points_csv(points))
         warehouse = folder / "warehouse.duckdb"
         fill(warehouse, facts, quarantine)
-        dbt(project, warehouse, command, "--exclude", "test_type:unit", "path:models/staging+", **variables)
-        connection = duckdb.connect(str(warehouse), read_only=True)
+        dbt(project, warehouse, command, "--exclude", "test_type:unit", "path:models/staging/control+", **variables)
+        connection = duckdb.connect(str(warehouse))
         opened.append(connection)
         return Built(warehouse, connection)
 

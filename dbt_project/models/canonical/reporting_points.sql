@@ -69,7 +69,8 @@ select
     t.period,
     t.basis,
     t.as_of,
-    {{ local_to_utc('cast(t.as_of as timestamp) + interval 1 day', 'e.time_zone') }} as as_of_ends_at,
+    {{ local_to_utc('cast(t.as_of as timestamp) + interval 1 day', 'e.time_zone') }}
+    - interval 1 microsecond as as_of_ends_at,
     t.knowledge_at,
     t.is_provisional,
     e.functional_currency,

@@ -11,46 +11,48 @@ opportunities as (
 ),
 
 sla as (
-    select sla_seconds from {{ ref('sla') }} where event = 'project_activated'
+    select sla_seconds from {{ ref('sla') }}
+    where event = 'project_activated'
 ),
 
 dated as (
     select
-        p.*,
+        w.reporting_point_key,
+        p.period,
+        p.basis,
+        p.as_of,
+        p.knowledge_at,
+        p.is_provisional,
+        p.legal_entity_code,
         w.opportunity_key,
-        w.first_won_at,
-        w.effective_won_at,
-        w.first_activated_at,
-        w.counted_activated_at,
-        case when o.is_services then w.outcome else 'not_services' end as outcome,
-        o.customer_key,
         o.name as opportunity_name,
+        o.customer_key,
         o.service_line,
         o.amount,
         o.currency,
-        {{ utc_to_local_date('coalesce(w.counted_activated_at, w.first_activated_at)', 'p.time_zone') }} as activated_date,
+        w.first_won_at,
+        w.effective_won_at,
+        w.counted_activated_at as activated_at,
+        w.horizon,
+        case when o.is_services then w.outcome else 'not_services' end as outcome,
+        s.sla_seconds,
+        {{ seconds_between('w.effective_won_at', 'w.counted_activated_at') }} as cycle_seconds,
+        {{ seconds_between('w.effective_won_at', 'w.horizon_at') }} as open_seconds,
         {{ utc_to_local_date('w.effective_won_at', 'p.time_zone') }} as won_date,
-        case when p.knowledge_at < p.as_of_ends_at then p.knowledge_at else p.as_of_ends_at end as aged_at,
-        s.sla_seconds
+        {{ utc_to_local_date('coalesce(w.counted_activated_at, w.first_activated_at)', 'p.time_zone') }} as activated_date
     from won as w
     inner join points as p on w.reporting_point_key = p.reporting_point_key
     inner join opportunities as o on w.opportunity_key = o.opportunity_key
     cross join sla as s
 ),
 
--- A deal belongs to the month of its activation; while it is open, to each month that ends with it open. A project
--- that was activated after the point's end was still open then.
+-- A deal belongs to the month of its activation, and to each month that ends with it open.
 placed as (
-    select
-        *,
-        case
-            when outcome = 'completed' and counted_activated_at >= as_of_ends_at then 'open'
-            else outcome
-        end as outcome_at_point,
-        {{ seconds_between('effective_won_at', 'counted_activated_at') }} as cycle_seconds,
-        {{ seconds_between('effective_won_at', 'aged_at') }} as age_seconds
+    select *
     from dated
-    where effective_won_at < as_of_ends_at
+    where (outcome in ('completed', 'started_before_win') and horizon = 'knowledge' and {{ period_of('activated_date') }} = period)
+        or (outcome = 'not_services' and horizon = 'knowledge' and {{ period_of('won_date') }} = period)
+        or (outcome = 'open' and horizon = 'as_of')
 )
 
 select
@@ -69,18 +71,10 @@ select
     currency,
     first_won_at,
     effective_won_at,
-    first_activated_at,
-    counted_activated_at as activated_at,
-    outcome_at_point as outcome,
-    case
-        when outcome_at_point = 'completed' then {{ period_of('activated_date') }} = period
-        when outcome_at_point in ('started_before_win') then {{ period_of('activated_date') }} = period
-        when outcome_at_point = 'not_services' then {{ period_of('won_date') }} = period
-        else true
-    end as is_in_period,
-    case when outcome_at_point = 'completed' then cast(cycle_seconds / 86400 as decimal(18, 10)) end as cycle_days,
-    case when outcome_at_point = 'open' then cast(age_seconds / 86400 as decimal(18, 10)) end as open_days,
-    outcome_at_point = 'completed' and cycle_seconds <= sla_seconds as is_in_sla,
-    outcome_at_point = 'completed'
-    or (outcome_at_point = 'open' and age_seconds > sla_seconds) as counts_for_sla
+    activated_at,
+    outcome,
+    case when outcome = 'completed' then cast(cycle_seconds / 86400 as decimal(18, 10)) end as cycle_days,
+    case when outcome = 'open' then cast(open_seconds / 86400 as decimal(18, 10)) end as open_days,
+    outcome = 'completed' and cycle_seconds <= sla_seconds as is_in_sla,
+    outcome = 'completed' or (outcome = 'open' and open_seconds > sla_seconds) as counts_for_sla
 from placed

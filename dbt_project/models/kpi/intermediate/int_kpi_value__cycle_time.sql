@@ -4,7 +4,6 @@ with points as (
 
 deals as (
     select * from {{ ref('kpi_quote_to_project_cycle_time') }}
-    where is_in_period
 ),
 
 projects as (
@@ -31,7 +30,7 @@ not_services as (
     group by reporting_point_key
 ),
 
--- Nearest rank: the smallest value that at least the share of all values does not exceed.
+-- The median of an even number lies between the two middle ones; p90 is the nearest rank.
 statistics as (
     select
         reporting_point_key,
@@ -41,17 +40,24 @@ statistics as (
         cast(sum(cycle_days) as double) / max(n) as value
     from completed
     group by reporting_point_key
-    {%- for statistic, share in [('median', 0.5), ('p90', 0.9)] %}
     union all
     select
         reporting_point_key,
-        '{{ statistic }}',
+        'median',
         null,
         max(n),
-        cast(max(case when rank_no = ceil({{ share }} * n) then cycle_days end) as double)
+        cast(avg(case when rank_no in (floor((n + 1) / 2.0), ceil((n + 1) / 2.0)) then cycle_days end) as double)
     from completed
     group by reporting_point_key
-    {%- endfor %}
+    union all
+    select
+        reporting_point_key,
+        'p90',
+        null,
+        max(n),
+        cast(max(case when rank_no = ceil(0.9 * n) then cycle_days end) as double)
+    from completed
+    group by reporting_point_key
 ),
 
 -- Nothing in a month is zero, not silence.
@@ -75,7 +81,7 @@ orphans as (
     from points as p
     left join projects as o
         on p.legal_entity_code = o.legal_entity_code
-        and o.created_at < p.as_of_ends_at
+        and o.created_at <= p.as_of_ends_at
         and o.created_at <= p.knowledge_at
     group by p.reporting_point_key
 ),

@@ -60,7 +60,7 @@ select
     case
         when billing_method = 'time_and_materials' and cap_amount is null then 'by_entry'
         when billing_method = 'time_and_materials' then 'capped'
-        when billing_method = 'fixed_fee' then 'completion'
+        when billing_method = 'fixed_fee' and price_amount is not null then 'completion'
         when billing_method = 'milestone' then 'acceptance'
         when billing_method = 'retainer' then 'overage'
         else 'none'
