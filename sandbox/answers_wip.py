@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -45,42 +45,41 @@ def wip_lines(truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: dat
 def _line(one: Component, entity: str, day: date, k: datetime, until: datetime, truth: Truth) -> LineWip:
     method = one.line.billing_method
     if method == "time_and_materials":
-        return _by_the_hour(one, day, k, until)
-    if method == "fixed_fee":
-        return _fixed_fee(one, day, k, until)
-    if method == "milestone":
-        return _milestones(one, until, entity, truth)
-    return _retainer(one, day, k, until)
+        line = _by_the_hour(one, day, k, until)
+    elif method == "fixed_fee":
+        line = _fixed_fee(one, day, k, until)
+    elif method == "milestone":
+        line = _milestones(one, until, entity, truth)
+    else:
+        line = _retainer(one, day, k, until)
+    waiting = (
+        w.value(k) for w in one.works if w.entry.billable and w.entry.work_date <= day and w.status(k) == "submitted"
+    )
+    return replace(line, unapproved=sum(waiting, ZERO))
 
 
 def _by_the_hour(one: Component, day: date, k: datetime, until: datetime) -> LineWip:
-    value = billed = unapproved = ZERO
+    value = billed = ZERO
     approved: list[tuple[date, Decimal, Decimal]] = []
     for work in one.works:
         if work.entry.work_date > day:
             break
         paid = work.billed_by(until)
         billed += paid
-        if not work.entry.billable:
-            continue
-        status = work.status(k)
-        if status == "approved":
+        if work.entry.billable and work.status(k) == "approved":
             worth = work.value(k)
             value += worth
             approved.append((work.entry.work_date, worth, paid))
-        elif status == "submitted":
-            unapproved += work.value(k)
     cap = cap_in_force(one.line.nte_cap, one.amendments, day, k)
     if cap is None:
-        items = [(when, worth - paid) for when, worth, paid in approved if worth > paid]
-        return _made(one, value, billed, items, unapproved=unapproved)
+        return _made(one, value, billed, [(when, worth - paid) for when, worth, paid in approved if worth > paid])
     billed = sum((net for posted, _, net in one.posted if posted <= until), ZERO)
     room, allowed = cap, []
     for when, worth, _ in approved:
         part = min(worth, room)
         room -= part
         allowed.append((when, part))
-    return _made(one, value, billed, _fifo(allowed, billed), over_cap=max(ZERO, value - cap), unapproved=unapproved)
+    return _made(one, value, billed, _fifo(allowed, billed), over_cap=max(ZERO, value - cap))
 
 
 def cap_in_force(original: Decimal | None, amendments: Iterable[Amendment], day: date, k: datetime) -> Decimal | None:
@@ -169,12 +168,11 @@ def _made(
     *,
     over_cap: Decimal = ZERO,
     overbilled: Decimal = ZERO,
-    unapproved: Decimal = ZERO,
 ) -> LineWip:
     wip = sum((amount for _, amount in items), ZERO)
     return LineWip(
         one.line.id, one.project.id, one.line.billing_method, one.project.currency,
-        value, billed, wip, over_cap, overbilled, unapproved, tuple(items),
+        value, billed, wip, over_cap, overbilled, ZERO, tuple(items),
     )  # fmt: skip
 
 
@@ -242,7 +240,7 @@ def bucket(age: int) -> str:
 
 
 def wip_unapproved(truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime) -> dict[str, Decimal]:
-    """Billable hours on T&M lines that are submitted and wait for approval, at their rates, by currency."""
+    """Billable hours that are submitted and wait for approval, at their rates whatever the billing method, by currency."""
     return _by_currency((o.currency, o.unapproved) for o in wip_lines(truth, legal_entity_id, as_of, knowledge_at))
 
 

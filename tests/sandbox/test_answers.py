@@ -220,6 +220,21 @@ def test_ageing_edges_and_fifo_under_a_cap() -> None:
     assert (line.wip, line.over_cap, line.items) == (150, 400, ((day("2026-05-15"), 150),))
 
 
+def test_unapproved_is_what_billable_hours_are_worth_under_any_method() -> None:
+    firm = Tiny()
+    firm.project("P1")
+    firm.project("P2", method="fixed_fee", amount=9000, planned=90)
+    firm.rate("r", 100)
+    firm.work("T1", "2026-04-01", 3, ("submitted", "2026-04-02"), approved("2026-04-20"))
+    firm.work("T2", "2026-04-01", 5, ("submitted", "2026-04-02"), project="P2")
+    firm.work("T3", "2026-04-01", 7, ("submitted", "2026-04-02"), project="P2", billable=False)
+    firm.work("T4", "2026-05-01", 1, ("submitted", "2026-05-02"))
+    truth = firm.truth()
+    assert answers.wip_unapproved(truth, "X", day("2026-04-10"), end("2026-04-10")) == {"USD": 800}
+    assert answers.wip_unapproved(truth, "X", day("2026-04-10"), end("2026-05-31")) == {"USD": 500}
+    assert answers.wip_unapproved(truth, "X", day("2026-05-31"), end("2026-05-31")) == {"USD": 600}
+
+
 def test_rate_known_later_and_no_rate_at_all() -> None:
     firm = Tiny()
     firm.project()
