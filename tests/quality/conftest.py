@@ -85,9 +85,16 @@ RAW_COLUMNS: dict[str, dict[str, str]] = {
     },
     "netsuite": {
         "transaction": "id varchar, type varchar, currency varchar, foreigntotal varchar",
+        "currency": "symbol varchar",
         "transactionline": "transaction varchar, mainline varchar, taxline varchar, foreignamount varchar",
     },
-    "bamboohr": {"employees": "\"workEmail\" varchar"},
+    "tryton": {
+        "opportunity": "state varchar, amount decimal(18, 4)",
+        "timesheet_line": "duration double, work bigint",
+        "invoice": "id bigint, currency__code varchar, untaxed_amount decimal(18, 4)",
+        "invoice_line": "invoice bigint, type varchar, amount decimal(18, 4)",
+    },
+    "bamboohr": {"employees": '"workEmail" varchar'},
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from decimal import Decimal
 from typing import Any
 
@@ -30,6 +31,16 @@ CASES = [
     ("invoice_currency_present", "netsuite", "transaction",
      {"id": "9", "type": "CustPymt", "currency": "1", "foreigntotal": "5"},
      [{"id": "8", "type": "CustPymt", "currency": None, "foreigntotal": "5"}], None, None),
+    ("opportunity_amount_present", "tryton", "opportunity", {"state": "lead", "amount": None},
+     [{"state": "won", "amount": None}], None, None),
+    ("time_hours_in_range", "tryton", "timesheet_line", {"duration": 3600.0, "work": 5},
+     [{"duration": 0.0, "work": 5}, {"duration": 90000.0, "work": 5}], None, None),
+    ("time_project_known", "tryton", "timesheet_line", {"duration": 3600.0, "work": 5},
+     [{"duration": 3600.0, "work": 6}], None, None),
+    ("invoice_currency_present", "tryton", "invoice", {"id": 1, "currency__code": "EUR", "untaxed_amount": 0},
+     [{"id": 2, "currency__code": None, "untaxed_amount": 0}], None, None),
+    ("invoice_lines_sum_to_header", "tryton", "invoice", {"id": 1, "currency__code": "EUR", "untaxed_amount": -50},
+     [{"id": 2, "currency__code": "EUR", "untaxed_amount": 70}], Decimal(70), "EUR"),
     ("employee_email_present", "bamboohr", "employees", {"workEmail": "a@firm.example"},
      [{"workEmail": None}, {"workEmail": " "}], None, None),
 ]  # fmt: skip
@@ -40,6 +51,12 @@ def test_a_rule_catches_its_class(all_tables, now, rule, system, table, good, ba
     raw = all_tables(system)
     if system == "kantata" and table != "workspaces":
         raw.arrive("raw_kantata.workspaces", "41", {"currency": "EUR"})
+    if system == "tryton":
+        raw.arrive("raw_tryton.timesheet_work", "5", {})
+        raw.arrive("raw_tryton.invoice_line", "11", {"invoice": 1, "type": "line", "amount": -50})
+        raw.arrive("raw_tryton.invoice_line", "12", {"invoice": 1, "type": "comment", "amount": 3})
+        if table == "invoice" and rule == "invoice_currency_present":
+            raw.arrive("raw_tryton.invoice_line", "13", {"invoice": 1, "type": "line", "amount": 50})
     raw.arrive(f"raw_{system}.{table}", "good", good)
     for position, payload in enumerate(bad):
         raw.arrive(f"raw_{system}.{table}", f"bad{position}", payload)
@@ -69,6 +86,7 @@ def test_an_open_deal_needs_no_amount(all_tables, now) -> None:
 )
 def test_an_invoices_lines_sum_to_its_header(all_tables, now, lines, held) -> None:
     raw = all_tables("netsuite")
+    raw.arrive("raw_netsuite.currency", "1", {"symbol": "EUR"})
     invoice = {"id": "7", "type": "CustInvc", "currency": "1", "foreigntotal": "119.00"}
     raw.arrive("raw_netsuite.transaction", "7", invoice)
     for number, (mainline, taxline, amount) in enumerate(lines):
@@ -76,6 +94,9 @@ def test_an_invoices_lines_sum_to_its_header(all_tables, now, lines, held) -> No
         raw.arrive("raw_netsuite.transactionline", f"7{number}", line)
     report = run_raw(raw.connection, "netsuite", now)
     assert report.quarantined == ({"invoice_lines_sum_to_header": 1} if held else {})
+    taxed = any(taxline == "T" for _, taxline, _ in lines)
+    found = [(row["amount"], row["currency"]) for row in raw.quarantine()]
+    assert found == ([(Decimal(100 if taxed else 119), "EUR")] if held else [])
 
 
 def test_only_the_latest_version_of_a_line_counts(all_tables, now) -> None:
@@ -96,3 +117,11 @@ def test_a_row_that_breaks_two_rules_carries_its_money_once(all_tables, now) -> 
     assert report.quarantined == {"time_hours_in_range": 1, "time_project_known": 1}
     assert (report.rows_in, report.accepted, report.quarantined_rows) == (1, 0, 1)
     assert [row["amount"] for row in raw.quarantine()] == [Decimal("3750"), None]
+
+
+@pytest.mark.parametrize("system", ["salesforce", "kantata", "netsuite", "bamboohr", "tryton"])
+def test_a_suite_covers_every_table_of_its_source(system) -> None:
+    from ingestion.inventory import source
+
+    suite = importlib.import_module(f"quality.suites.raw.{system}").SUITE
+    assert set(suite.tables) == {resource.table for resource in source(system).resources}

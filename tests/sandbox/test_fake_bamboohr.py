@@ -181,15 +181,20 @@ def test_the_older_address_answers_too(company) -> None:
 
 
 def test_a_client_that_nobody_here_wrote(company, someone) -> None:
-    client_library = pytest.importorskip("PyBambooHR", reason="PyBambooHR is not installed")
-    client = client_library.PyBambooHR(subdomain=COMPANY, api_key=API_KEY)
+    library = pytest.importorskip("PyBambooHR.PyBambooHR", reason="PyBambooHR is not installed")
+    client = library.PyBambooHR(subdomain=COMPANY, api_key=API_KEY)
     client.base_url = f"{company.url}/api/gateway.php/{COMPANY}/v1/"
-    people = client.get_employee_directory()
-    assert {"id", "workEmail", "jobTitle"} <= set(people[0])
+    assert {"id", "workEmail", "jobTitle"} <= set(client.get_employee_directory()[0])
     shown = client.get_employee(someone, ["firstName", "workEmail", "supervisorEId", "standardHoursPerWeek"])
-    assert shown["id"] == someone
-    assert {"workEmail", "supervisorEId", "standardHoursPerWeek"} <= set(shown)
-    assert any(row["type"] == "list" for row in client.get_meta_fields())
+    assert set(shown) == {"id", "firstName", "workEmail", "supervisorEId", "standardHoursPerWeek"}
+    assert set(client.get_employee(someone)) == {"id", *(set(FIELDS) & set(client.employee_fields)), "preferredName"}
+    assert {row["alias"] for row in client.get_meta_fields()} == set(FIELDS)
+    since = NOW - timedelta(days=9_000)
+    changes = client.get_employee_changes(since)["employees"]
+    assert changes[someone]["action"] == "Inserted"
+    tables = client.get_employee_changed_table("employmentStatus", since)["employees"]
+    assert set(tables) == set(changes)
+    assert tables[someone]["rows"][0]["employeeId"] == someone
 
 
 # -- the firm's life --------------------------------------------------------------------------------------------------

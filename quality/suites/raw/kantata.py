@@ -24,7 +24,11 @@ SUITE = RawSuite(
         "workspace_status_changes": (),
         "stories": (),
         "users": (),
+        "roles": (),
+        "rate_cards": (),
+        "rate_card_set_versions": (),
         "rate_card_versions": (),
+        "rate_card_roles": (),
         "time_entries": (
             Rule(
                 "time_hours_in_range",
@@ -47,5 +51,6 @@ SUITE = RawSuite(
             ),
         ),
         "timesheet_submissions": (),
+        "resolutions": (),
     },
 )

@@ -31,5 +31,6 @@ SUITE = RawSuite(
         "contract_line": (),
         "contract_amendment": (),
         "invoice_status": (),
+        "users": (),
     },
 )
