@@ -2,9 +2,9 @@
 
 A create carries our key in its own body, as the custom field `throughline_key`; a second call that marks the project
 afterwards could be lost in between. The key is read back from the database's own filter. An update looks first and
-sends only what differs, because OX takes own fields and custom fields at different endpoints: so it is one write, or
-two where both kinds changed, and each of them leaves the same state however often it arrives. Knows no ledger, retries
-nothing.
+sends only what differs, because OX takes own fields and custom fields at different endpoints (and clears a custom field
+by deleting its value): so it is one write, or several where several kinds changed, and each of them leaves the same state
+however often it arrives. Knows no ledger, retries nothing.
 """
 
 from __future__ import annotations
@@ -103,8 +103,11 @@ class KantataWriter:
         stamp = now.updated_at
         if own := _own(changed):
             stamp = self._client.update_workspace(native_id, own, operation.request_id).updated_at
-        if custom := _custom(changed):
-            self._client.set_custom_fields(native_id, custom, operation.request_id)
+        custom = _custom(changed)
+        if given := {name: value for name, value in custom.items() if value is not None}:
+            self._client.set_custom_fields(native_id, given, operation.request_id)
+        for name in custom.keys() - given.keys():
+            self._client.clear_custom_field(now.value_ids[name], operation.request_id)
         return Acked(native_id, stamp)
 
 

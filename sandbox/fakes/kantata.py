@@ -76,7 +76,14 @@ def app(store: Store, clock: Clock) -> Starlette:
     base = "/api/v1"
     return Starlette(
         routes=[
-            Route(f"{base}/external_references/create_or_update", ox.guarded(ox.create_or_update), methods=["POST"]),
+            *(
+                Route(
+                    f"{base}/external_references/create_or_update{kind}",
+                    ox.guarded(ox.create_or_update),
+                    methods=["POST"],
+                )
+                for kind in ("", ".json")
+            ),
             Route(f"{base}/{{name}}", ox.guarded(ox.index), methods=["GET"]),
             Route(f"{base}/{{name}}", ox.guarded(ox.create), methods=["POST"]),
             Route(f"{base}/{{name}}/{{id}}", ox.guarded(ox.show), methods=["GET"]),

@@ -102,9 +102,16 @@ class Writes:
         Raises:
             Refused: 404 where there is none.
         """
-        gone = kind.update and self._store.delete(name, id_, self._clock.now(), request_id=request_id)
-        if not gone:
-            raise Refused(404, [{"type": "system", "message": f"There is no such {kind.singular}"}])
+        with self._store.atomic():
+            stored = self._store.get(name, id_)
+            if not kind.update or stored is None or stored.deleted:
+                raise Refused(404, [{"type": "system", "message": f"There is no such {kind.singular}"}])
+            self._store.delete(name, id_, self._clock.now(), request_id=request_id)
+            if name == "custom_field_values":
+                subject, subject_id = stored.record["subject_type"], str(stored.record["subject_id"])
+                mine = self._store.find("custom_field_values", "subject_id", subject_id)
+                left = [value.id for value in mine if value.record["subject_type"] == subject]
+                self._link(subject, subject_id, "custom_field_value_ids", left)
 
     def reference(self, kind: Object, body: Mapping[str, Any], request_id: str | None) -> str:
         """Create an external reference or change the one that the subject has for the same service."""

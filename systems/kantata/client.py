@@ -31,7 +31,7 @@ from common.settings import settings
 from systems.errors import Fatal, InDoubt, Rejected, Retriable
 from systems.http import Http, Response, redact, wait_on_the_wall
 from systems.kantata.listings import LISTINGS, Listing
-from systems.kantata.pages import Page, flat_lines, lines, parse
+from systems.kantata.pages import Page, flat_lines, in_scope, lines, parse
 from systems.kantata.settings import KantataSettings, kantata_settings
 
 SYSTEM = "kantata"
@@ -44,11 +44,12 @@ _INCLUSIVE = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Workspace:
-    """A project as OX holds it: the record, and its custom fields by name."""
+    """A project as OX holds it: the record, its custom fields by name, and the ids of their values."""
 
     id: str
     record: Mapping[str, Any]
     custom_fields: Mapping[str, Any]
+    value_ids: Mapping[str, str]
 
     @property
     def updated_at(self) -> str | None:
@@ -86,7 +87,7 @@ class Client:
         if name == "workspace_status_changes":
             pages = self._of_each_workspace(name, listing, since)
         elif name == "time_entries" and since is None:
-            pages = self._by_work_date(name, listing)
+            pages = self._by_work_date(name, self._query(listing, None))
         else:
             pages = self._pages([self._query(listing, since)], name)
         encode = lines if listing.flat else flat_lines
@@ -102,10 +103,8 @@ class Client:
         """
         listing = _listing(name)
         query = {**dict(listing.params), **({"order": listing.order} if listing.order else {})}
-        queries = (
-            [{**query, "date_performed_between": r} for r in self._work_months()] if name == "time_entries" else [query]
-        )
-        for page in self._pages(queries, name):
+        pages = self._by_work_date(name, query) if name == "time_entries" else self._pages([query], name)
+        for page in pages:
             yield page.ids
 
     def _query(self, listing: Listing, since: datetime | None) -> dict[str, str]:
@@ -126,27 +125,41 @@ class Client:
         ids = [i for page in self._pages([query], "workspaces") for i in page.ids]
         yield from self._pages([{**self._query(listing, since), "workspace_id": i} for i in ids], name)
 
-    def _by_work_date(self, name: str, listing: Listing) -> Iterator[Page]:
-        """All hours, one range of work dates after the other: pages of a range are fetched side by side."""
-        query = self._query(listing, None)
-        yield from self._pages([{**query, "date_performed_between": r} for r in self._work_months()], name)
+    def _by_work_date(self, name: str, query: Mapping[str, str]) -> Iterator[Page]:
+        """All hours by ranges of work dates, several ranges side by side.
 
-    def _work_months(self) -> list[str]:
-        """Ranges that cover every work date there is."""
-        days = []
+        Raises:
+            Fatal: fewer rows came than OX says there are, before and after.
+        """
+        ranges, total = self._work_months()
+        found = 0
+        for page in self._pages([{**query, "date_performed_between": r} for r in ranges], name):
+            found += len(page.ids)
+            yield page
+        if found < min(total, self._work_months()[1]):
+            raise Fatal(
+                SYSTEM,
+                f"{name}: {found} rows came, but there are {total}. Nothing of it was kept; run again, and if it stays "
+                "so, ask Kantata's support with the time of this message.",
+            )
+
+    def _work_months(self) -> tuple[list[str], int]:
+        """Ranges that cover every work date there is, and how many rows there are."""
+        days, total = [], 0
         for direction in ("asc", "desc"):
             query = {**dict(LISTINGS["time_entries"].params), "order": f"date_performed:{direction}", "per_page": "1"}
             page = self._page("time_entries", query)
+            total = page.count
             days += [msgspec.json.decode(raw)["date_performed"] for raw in page.collections["time_entries"].values()]
         if not days:
-            return []
+            return [], total
         first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
         ranges = []
         while first <= last:
             end = min(first + timedelta(days=PARTITION_DAYS - 1), last)
             ranges.append(f"{first.isoformat()}:{end.isoformat()}")
             first = end + timedelta(days=1)
-        return ranges
+        return ranges, total
 
     def _pages(self, queries: Sequence[dict[str, str]], name: str) -> Iterator[Page]:
         """Every page of every query, in order, with a bounded number of partitions read side by side."""
@@ -207,8 +220,8 @@ class Client:
                     kept[:] = [parse(answer.body)]
                 except (msgspec.MsgspecError, ValueError) as error:
                     return Retriable(SYSTEM, f"a page of {name} that can't be read ({redact(str(error), 120)})")
-                if kept[0].page_number != number:
-                    return Retriable(SYSTEM, f"page {kept[0].page_number} of {name} instead of page {number}")
+                if kept[0].page_number != number or not in_scope(name, kept[0], query):
+                    return Retriable(SYSTEM, f"the answer to another question than page {number} of {name}")
             return fault
 
         self._http.read_retrying(lambda: self._send("GET", f"/{name}.json", params=params), judge)
@@ -256,7 +269,8 @@ class Client:
         return self._workspaces(page)[0]
 
     def set_custom_fields(self, id_: str, values: Mapping[str, Any], request_id: str) -> None:
-        """Set custom fields of a project; OX replaces what was there. Sending it twice changes nothing more.
+        """Set custom fields of a project, none of them to nothing. OX replaces what was there; sending it twice
+        changes nothing more.
 
         Raises:
             Rejected, Retriable, InDoubt, Fatal: as `create_workspaces`.
@@ -266,11 +280,20 @@ class Client:
                 "subject_type": "Workspace",
                 "subject_id": int(id_),
                 "custom_field_id": int(self._field_id("Workspace", name)),
-                "value": "" if value is None else value,
+                "value": value,
             }
             for name, value in values.items()
         ]
         self._write("POST", "/custom_field_values.json", {"custom_field_values": records}, request_id, {})
+
+    def clear_custom_field(self, value_id: str, request_id: str) -> None:
+        """Take a value off its object; OX accepts no empty one. A value that is gone already is no error.
+
+        Raises:
+            Rejected, Retriable, InDoubt, Fatal: as `create_workspaces`.
+        """
+        answer = self._send("DELETE", f"/custom_field_values/{int(value_id)}.json", params={}, request_id=request_id)
+        self._judge_write(answer, "DELETE", "/custom_field_values", gone_is_fine=True)
 
     def find_workspaces(self, field: str, values: Sequence[str]) -> dict[str, list[Workspace]]:
         """Projects whose custom field has exactly one of the values; archived ones too. Value -> what was found.
@@ -344,12 +367,15 @@ class Client:
 
     def _workspaces(self, page: Page) -> list[Workspace]:
         values: dict[str, dict[str, Any]] = {}
-        for raw in page.collections.get("custom_field_values", {}).values():
+        ids: dict[str, dict[str, str]] = {}
+        for id_, raw in page.collections.get("custom_field_values", {}).items():
             value = msgspec.json.decode(raw)
             if value["subject_type"] == "Workspace":
-                values.setdefault(str(value["subject_id"]), {})[value["custom_field_name"]] = value["value"]
+                subject, name = str(value["subject_id"]), value["custom_field_name"]
+                values.setdefault(subject, {})[name] = value["value"]
+                ids.setdefault(subject, {})[name] = id_
         records = page.collections.get("workspaces", {})
-        return [Workspace(i, msgspec.json.decode(records[i]), values.get(i, {})) for i in page.ids]
+        return [Workspace(i, msgspec.json.decode(records[i]), values.get(i, {}), ids.get(i, {})) for i in page.ids]
 
     def _field_id(self, subject: str, name: str) -> str:
         """Id of a custom field by its name; the account's list is read once."""
@@ -395,15 +421,18 @@ class Client:
     ) -> Page:
         """One write, sent once. Anything but a clear yes or no is in doubt."""
         answer = self._send(method, path, params=params, body=msgspec.json.encode(payload), request_id=request_id)
-        if answer.status >= 500:
-            raise InDoubt(SYSTEM, f"{answer.status} for {method} {path}; it may have been executed. {_said(answer)}")
-        fault = self._fault(answer)
-        if fault is not None:
-            raise fault
+        self._judge_write(answer, method, path)
         try:
             return parse(answer.body)
         except (msgspec.MsgspecError, ValueError) as error:
             raise InDoubt(SYSTEM, f"the answer to {method} {path} can't be read; it was executed or not") from error
+
+    def _judge_write(self, answer: Response, method: str, path: str, *, gone_is_fine: bool = False) -> None:
+        if answer.status >= 500:
+            raise InDoubt(SYSTEM, f"{answer.status} for {method} {path}; it may have been executed. {_said(answer)}")
+        fault = self._fault(answer)
+        if fault is not None and not (gone_is_fine and answer.status == 404):
+            raise fault
 
     def _fault(self, answer: Response) -> Exception | None:
         """What an answer means. Reads and writes alike, but for 5xx, which `_write` judges before."""

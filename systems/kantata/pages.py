@@ -41,7 +41,15 @@ class Page:
     collections: Mapping[str, Mapping[str, msgspec.Raw]]
 
 
+class _Scoped(msgspec.Struct):
+    """The fields by which a listing is cut into partitions."""
+
+    date_performed: str = ""
+    workspace_id: str = ""
+
+
 _head = msgspec.json.Decoder(_Page)
+_scoped = msgspec.json.Decoder(_Scoped)
 _whole = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _records = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -56,6 +64,23 @@ def parse(body: bytes) -> Page:
         if ref.id not in collections.get(ref.key, {}):
             raise ValueError(f"{ref.key} {ref.id} is listed but not there")
     return Page([r.id for r in head.results], head.meta.count, head.meta.page_count, head.meta.page_number, collections)
+
+
+def in_scope(name: str, page: Page, query: Mapping[str, str]) -> bool:
+    """Whether the records are of the partition that was asked for. A proxy that answers from a stale cache, or a
+    connection that got the previous answer, shows another one's.
+    """
+    workspace, dates = query.get("workspace_id"), query.get("date_performed_between")
+    if workspace is None and dates is None:
+        return True
+    first, _, last = (dates or ":").partition(":")
+    for id_ in page.ids:
+        record = _scoped.decode(page.collections[name][id_])
+        if workspace is not None and record.workspace_id != workspace:
+            return False
+        if dates is not None and not first <= record.date_performed <= last:
+            return False
+    return True
 
 
 def lines(name: str, page: Page) -> bytes:
