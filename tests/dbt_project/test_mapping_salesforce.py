@@ -35,7 +35,7 @@ from systems.salesforce.settings import SalesforceSettings
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 NOW = datetime(2026, 10, 15, 6, 0, tzinfo=UTC)
-LATER = NOW + timedelta(days=7)
+LATER = NOW + timedelta(days=21)
 SYSTEMS = ["salesforce", "kantata", "netsuite", "bamboohr"]
 
 
@@ -174,7 +174,7 @@ def test_a_merged_account_is_deleted_and_names_its_survivor(model: Model) -> Non
     assert (found[winner]["is_deleted"], found[winner]["merged_into_source_id"]) == (False, None)
 
 
-def test_deals_as_they_are_after_a_week(model: Model) -> None:
+def test_deals_as_they_are_later(model: Model) -> None:
     found = model.records("opportunity")
     known = [d for d in model.truth.opportunities if d.created_at <= LATER and d.stages[0].at <= LATER]
     assert len(found) == len(known)

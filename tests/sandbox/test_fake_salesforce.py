@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -417,13 +418,16 @@ def test_every_call_counts_and_the_allowance_ends(org: Org, sf: Salesforce) -> N
 
 def test_a_tick_changes_what_the_firm_changed_and_keeps_what_clients_wrote(tmp_path: Path) -> None:
     truth = build(NOW, 7, 0.2)
-    until = NOW + timedelta(days=7)
     served = {p.opportunity_id for p in truth.projects if p.created_at is not None}
-    last_two = {d: d.stages[-2:] for d in truth.opportunities if len(d.stages) > 1 and d.id not in served}
-    deal = next(
-        d for d, (was, will) in last_two.items() if was.at <= NOW < will.at <= until and was.stage != will.stage
-    )
-    own = native_id("opportunity", deal.id)
+    moves = [
+        (will.at, d.id, will.stage)
+        for d in truth.opportunities
+        if d.id not in served
+        for was, will in pairwise(d.stages)
+        if was.at <= NOW < will.at and was.stage != will.stage
+    ]
+    until, deal, stage = min(moves)
+    own = native_id("opportunity", deal)
     fake = Fake("salesforce", tmp_path / "org.db", ManualClock(NOW), tls=None)
     try:
         assert fake.fill(truth)
@@ -433,12 +437,12 @@ def test_a_tick_changes_what_the_firm_changed_and_keeps_what_clients_wrote(tmp_p
         assert before.record["Provisioning_Status__c"] is None
         given = {"PSA_Project_Id__c": "77", "Provisioning_Status__c": "Provisioned"}
         Records(fake.store, fake.clock).update(OBJECTS["Opportunity"], own, given)
-        assert fake.live(truth, NOW, until) >= 2
+        assert fake.live(truth, NOW, until) >= 2  # the deal and its history
         after = fake.store.get("Opportunity", own)
         assert after is not None
-        assert after.record["StageName"] == STAGES[deal.stages[-1].stage][0] != before.record["StageName"]
+        assert after.record["StageName"] == STAGES[stage][0] != before.record["StageName"]
         assert given.items() <= after.record.items()
-        assert after.record["SystemModstamp"] >= instant(deal.stages[-1].at)
+        assert after.record["SystemModstamp"] >= instant(until)
         assert fake.live(truth, until, until) == 0
     finally:
         fake.store.close()
