@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sandbox.truth import (
@@ -98,6 +99,8 @@ class Index:
             if project.opportunity_id is not None:
                 self.projects_of[project.opportunity_id].append(project)
         self._rates = self._rate_lookup()
+        # What was asked last, with the answer; the caller's own records.
+        self.last_lines: list[tuple[tuple[str, date, datetime], list[Any]]] = []
         self.components = self._components()
 
     def end_of(self, legal_entity_id: str, day: date) -> datetime:

@@ -38,8 +38,15 @@ class LineWip:
 def wip_lines(truth: Truth, legal_entity_id: str, as_of: date, knowledge_at: datetime) -> list[LineWip]:
     """Every contract line of a legal entity at a reporting point."""
     known = index(truth)
+    point = (legal_entity_id, as_of, knowledge_at)
+    for asked, lines in known.last_lines:
+        if asked == point:
+            return lines
     until = min(known.end_of(legal_entity_id, as_of), knowledge_at)
-    return [_line(one, legal_entity_id, as_of, knowledge_at, until, truth) for one in known.components[legal_entity_id]]
+    lines = [_line(one, *point, until, truth) for one in known.components[legal_entity_id]]
+    # The measures of one point are asked one after the other.
+    known.last_lines = [(point, lines), *known.last_lines[:3]]
+    return lines
 
 
 def _line(one: Component, entity: str, day: date, k: datetime, until: datetime, truth: Truth) -> LineWip:
