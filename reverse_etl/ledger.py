@@ -12,7 +12,6 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,22 +19,30 @@ from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from common.clock import Clock
 from reverse_etl import tables as t
-from reverse_etl.canonical import canonical, digest
+from reverse_etl.canonical import canonical
+from reverse_etl.confirming import Confirmed, acknowledge, cross_reference, forget
 from reverse_etl.enqueuing import Changes
+from reverse_etl.outcomes import (
+    ATTEMPT_END,
+    TRANSITION,
+    Claimed,
+    InDoubt,
+    State,
+    after,
+    attempt_end,
+    attempt_start,
+    claimed_row,
+    settled,
+)
 from reverse_etl.plan import Item, Known, Plan, references
 from reverse_etl.reading import acknowledged, acks, chunks, native_ids, newest, standings
 from reverse_etl.spec import (
     Acked,
-    BatchRefused,
     Capability,
     DesiredRow,
     Found,
-    Operation,
     Outcome,
-    PeriodShut,
-    RejectedRow,
     SyncSpec,
-    Throttled,
 )
 from reverse_etl.store import Store
 from systems.http import redact
@@ -44,45 +51,8 @@ from systems.http import redact
 LEASE = timedelta(seconds=120)
 # A claimed row's request starts within this time or not at all, so the settle time can be counted from the claim.
 START_WINDOW = timedelta(seconds=5)
-# A posting that the ERP refused because its period is closed is offered again after this time.
-PERIOD_RECHECK = timedelta(hours=24)
-# Sends of one version that may end in doubt before a person looks at it.
-MAX_ATTEMPTS = 10
 # Where sending again has no second effect on state, a row in doubt is sent again instead of read back.
 _HARMLESS = (Capability.UPSERT, Capability.KEYED)
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A row that is in flight in our name. `fence` proves it: whoever takes the row over raises it."""
-
-    operation: Operation
-    attempt_id: str
-    fence: int
-    claimed_at: datetime
-
-
-@dataclass(frozen=True)
-class State:
-    """Where the newest delivery of a key stands."""
-
-    state: str
-    held_reason: str | None
-    op: str
-    payload_sha: str
-    version: int
-    error_text: str | None
-
-
-@dataclass(frozen=True)
-class InDoubt:
-    """A row that must be settled by reading the target."""
-
-    delivery_id: str
-    key: str
-    op: str
-    payload: dict[str, Any]
-    fence: int
 
 
 class Ledger:
@@ -197,13 +167,10 @@ class Ledger:
         """Acknowledge rows that the target already shows, without a send."""
         now = self._clock.now()
         with self.store.writing() as db:
-            self._acknowledge(
-                db,
-                spec,
-                [(i.key, str(i.native_id), i.payload_sha, canonical(i.payload), None, None) for i in items],
-                "recon",
-                now,
-            )
+            confirmed = [
+                Confirmed(i.key, str(i.native_id), canonical(i.payload), i.payload_sha) for i in items
+            ]
+            acknowledge(self.store, db, spec, confirmed, "recon", now)
 
     def enqueue(self, spec: SyncSpec, plan_id: str, plan: Plan, known: Known, hold: str | None) -> None:
         """Turn a plan into deliveries: new versions, rows that go on, rows that are held and why.
@@ -305,8 +272,10 @@ class Ledger:
             claimed, attempts = [], []
             for batch in batches:
                 batch_id = uuid.uuid4().hex
-                claimed.append([_claimed(taken[i], now) for i in batch if i in taken])
-                attempts += [_attempt(one, batch_id, taken[one.operation.delivery_id]) for one in claimed[-1]]
+                claimed.append([claimed_row(taken[i], now) for i in batch if i in taken])
+                attempts += [
+                    attempt_start(one, batch_id, taken[one.operation.delivery_id]) for one in claimed[-1]
+                ]
             if attempts:
                 db.execute(t.attempt.insert(), attempts)
         return [batch for batch in claimed if batch]
@@ -325,12 +294,20 @@ class Ledger:
         with self.store.writing() as db:
             held = self._still_ours(db, [claimed for claimed, _ in results])
             ours = [(c, o) for c, o in results if c.operation.delivery_id in held]
-            db.execute(_ATTEMPT_END, [_attempt_end(claimed, outcome, now) for claimed, outcome in results])
+            db.execute(ATTEMPT_END, [attempt_end(claimed, outcome, now) for claimed, outcome in results])
             probe("mid_record")
-            changes = [self._after(spec, c, o, held[c.operation.delivery_id], now) for c, o in ours]
+            settle = self._settle(spec.target)
+            changes = [after(spec, c, o, held[c.operation.delivery_id], now, settle) for c, o in ours]
             if changes:
-                db.execute(_TRANSITION, changes)
-            self._confirm(db, spec, [(c.operation, o) for c, o in ours if isinstance(o, Acked)], now)
+                db.execute(TRANSITION, changes)
+            done = [(c.operation, o, held[c.operation.delivery_id]) for c, o in ours if isinstance(o, Acked)]
+            kept = [
+                Confirmed(op.key, o.native_id, row.payload, row.payload_sha, o.modstamp, op.delivery_id)
+                for op, o, row in done
+                if op.op != "delete"
+            ]
+            acknowledge(self.store, db, spec, kept, "answer", now)
+            forget(db, spec, [op.key for op, _, _ in done if op.op == "delete"])
 
     # --- settle --------------------------------------------------------------------------------------------------
 
@@ -339,11 +316,14 @@ class Ledger:
         d = t.delivery.c
         with self.store.reading() as db:
             rows = db.execute(
-                select(d.delivery_id, d.ext_key, d.op, d.payload, d.fence)
+                select(d.delivery_id, d.ext_key, d.op, d.payload, d.payload_sha, d.fence)
                 .where(d.sync_id == spec.sync_id, d.state == "in_doubt", d.next_at <= self._clock.now())
                 .order_by(d.ext_key)
             )
-            return [InDoubt(r.delivery_id, r.ext_key, r.op, json.loads(r.payload), r.fence) for r in rows]
+            return [
+                InDoubt(r.delivery_id, r.ext_key, r.op, json.loads(r.payload), r.payload_sha, r.fence)
+                for r in rows
+            ]
 
     def settle(self, spec: SyncSpec, read: Sequence[tuple[InDoubt, Found | None, bool]]) -> None:
         """Keep what reading the target told about rows in doubt.
@@ -359,12 +339,10 @@ class Ledger:
                 moved = db.execute(
                     update(t.delivery)
                     .where(d.delivery_id == row.delivery_id, d.state == "in_doubt", d.fence == row.fence)
-                    .values(**_settled(row, found, shown), next_at=None, updated_at=now)
+                    .values(**settled(row, found, shown), next_at=None, updated_at=now)
                 ).rowcount
-                if moved and shown:
-                    self._confirm_read(db, spec, row, found, now)
-                elif moved and found:
-                    self._cross_reference(db, spec, [(row.key, found.native_id, row.delivery_id)], now)
+                if moved:
+                    self._keep_reading(db, spec, row, found, shown=shown)
 
     def park(self, spec: SyncSpec) -> int:
         """Rows in doubt at a blind target wait for a person. Returns how many."""
@@ -417,200 +395,19 @@ class Ledger:
             ours |= {r.delivery_id: r for r in rows if r.fence == fences[r.delivery_id]}
         return ours
 
-    def _after(
-        self, spec: SyncSpec, claimed: Claimed, outcome: Outcome, row: Any, now: datetime
-    ) -> dict[str, Any]:
-        """The delivery's columns after an outcome."""
-        after: dict[str, Any] = {
-            "b_id": claimed.operation.delivery_id, "held_reason": None, "error_class": None, "error_code": None,
-            "error_field": None, "error_text": None, "attempts": row.attempts, "next_at": None,
-            "barrier_until": row.barrier_until, "native_id": claimed.operation.native_id, "updated_at": now,
-        }  # fmt: skip
-        if not isinstance(outcome, Acked):
-            after |= {"error_text": redact(outcome.text), "error_code": getattr(outcome, "code", None)}
-        if isinstance(outcome, Acked):
-            after |= {"state": "acked", "native_id": outcome.native_id}
-        elif isinstance(outcome, RejectedRow):
-            after |= {"state": "rejected", "error_class": "rejected", "error_field": outcome.field}
-        elif isinstance(outcome, PeriodShut):
-            after |= {
-                "state": "held",
-                "held_reason": "period",
-                "error_class": "period",
-                "next_at": now + PERIOD_RECHECK,
-            }
-        elif isinstance(outcome, (Throttled, BatchRefused)):
-            # Nothing was executed, so the try does not count.
-            wait = outcome.after if isinstance(outcome, Throttled) else 0.0
-            after |= {"state": "ready", "error_class": "throttled", "attempts": row.attempts - 1}
-            after["next_at"] = now + timedelta(seconds=wait) if wait > 0 else None
-        else:
-            until = now + timedelta(seconds=self._settle(spec.target))
-            until = max(until, row.barrier_until or until)
-            after |= {"state": "in_doubt", "error_class": "doubt", "barrier_until": until}
-            if spec.capability is Capability.FINDABLE:
-                after["next_at"] = until
-            elif row.attempts >= MAX_ATTEMPTS and spec.capability is not Capability.BLIND:
-                after["state"] = "dead"
-        return after
-
-    def _confirm(
-        self, db: Connection, spec: SyncSpec, acked: Sequence[tuple[Operation, Acked]], now: datetime
+    def _keep_reading(
+        self, db: Connection, spec: SyncSpec, row: InDoubt, found: Found | None, *, shown: bool
     ) -> None:
-        kept = [
-            (o.key, a.native_id, digest(o.payload), canonical(o.payload), a.modstamp, o.delivery_id)
-            for o, a in acked
-            if o.op != "delete"
-        ]
-        self._acknowledge(db, spec, kept, "answer", now)
-        self._forget(db, spec, [o.key for o, _ in acked if o.op == "delete"])
-
-    def _confirm_read(
-        self, db: Connection, spec: SyncSpec, row: InDoubt, found: Found | None, now: datetime
-    ) -> None:
+        """What the target was seen to hold, or to hold no more."""
+        now = self._clock.now()
         if found is None:
-            self._forget(db, spec, [row.key])
-            return
-        confirmed = (
-            row.key,
-            found.native_id,
-            digest(row.payload),
-            canonical(row.payload),
-            None,
-            row.delivery_id,
-        )
-        self._acknowledge(db, spec, [confirmed], "readback", now)
-
-    def _acknowledge(
-        self,
-        db: Connection,
-        spec: SyncSpec,
-        confirmed: Sequence[tuple[str, str, str, str, str | None, str | None]],
-        verified_by: str,
-        now: datetime,
-    ) -> None:
-        """Keep acknowledgements: (key, native id, payload hash, payload, change stamp, delivery)."""
-        if not confirmed:
-            return
-        db.execute(
-            self.store.upsert(
-                t.ack, ("native_id", "payload_sha", "fields", "target_modstamp", "acked_at", "verified_by")
-            ),
-            [
-                {
-                    "target": spec.target, "object": spec.object, "ext_key": key, "native_id": native_id,
-                    "payload_sha": sha, "fields": fields, "target_modstamp": modstamp, "acked_at": now,
-                    "verified_by": verified_by,
-                }
-                for key, native_id, sha, fields, modstamp, _ in confirmed
-            ],
-        )  # fmt: skip
-        self._cross_reference(db, spec, [(c[0], c[1], c[5]) for c in confirmed], now)
-
-    def _cross_reference(
-        self, db: Connection, spec: SyncSpec, found: Sequence[tuple[str, str, str | None]], now: datetime
-    ) -> None:
-        db.execute(
-            self.store.upsert(t.xref, ("native_id", "status", "source_delivery")),
-            [
-                {
-                    "entity": spec.entity, "system": spec.target, "instance": spec.instance, "ext_key": key,
-                    "native_id": native_id, "status": "active", "valid_from": now, "source_delivery": source,
-                }
-                for key, native_id, source in found
-            ],
-        )  # fmt: skip
-
-    def _forget(self, db: Connection, spec: SyncSpec, keys: Sequence[str]) -> None:
-        """The target has the keys no more."""
-        for chunk in chunks(keys):
-            db.execute(
-                t.ack.delete().where(
-                    t.ack.c.target == spec.target, t.ack.c.object == spec.object, t.ack.c.ext_key.in_(chunk)
-                )
-            )
-            db.execute(
-                update(t.xref)
-                .where(
-                    t.xref.c.entity == spec.entity,
-                    t.xref.c.system == spec.target,
-                    t.xref.c.ext_key.in_(chunk),
-                )
-                .values(status="deleted")
-            )
-
-
-_TRANSITION = (
-    update(t.delivery)
-    .where(t.delivery.c.delivery_id == bindparam("b_id"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "state", "held_reason", "error_class", "error_code", "error_field", "error_text", "attempts",
-                "next_at", "barrier_until", "native_id", "updated_at",
-            )
-        }
-        | {"lease_owner": None, "lease_until": None}
-    )
-)  # fmt: skip
-
-
-def _settled(row: InDoubt, found: Found | None, shown: bool) -> dict[str, Any]:
-    """The delivery's columns after a look at the target."""
-    if shown:
-        done: dict[str, Any] = {"state": "acked", "error_class": None, "error_text": None}
-        return done | ({"native_id": found.native_id} if found else {})
-    if found:
-        return {
-            "state": "ready",
-            "op": row.op if row.op == "delete" else "update",
-            "native_id": found.native_id,
-        }
-    if row.op == "create":
-        return {"state": "ready"}
-    # Made again without a person's word it could become a second one.
-    text = "the target has this row no more; find out who deleted or merged it"
-    return {"state": "rejected", "error_class": "rejected", "error_code": "absent", "error_text": text}
-
-
-def _claimed(row: Any, now: datetime) -> Claimed:
-    operation = Operation(
-        row.delivery_id,
-        row.ext_key,
-        row.op,
-        json.loads(row.payload),
-        row.native_id,
-        row.delivery_id,
-        row.attempts,
-    )
-    return Claimed(operation, uuid.uuid4().hex, row.fence, now)
-
-
-def _attempt(claimed: Claimed, batch_id: str, row: Any) -> dict[str, Any]:
-    return {
-        "attempt_id": claimed.attempt_id, "delivery_id": row.delivery_id, "batch_id": batch_id,
-        "request_id": claimed.operation.request_id, "fence": claimed.fence, "sent_at": claimed.claimed_at,
-        "payload_sha": row.payload_sha,
-    }  # fmt: skip
-
-
-def _attempt_end(claimed: Claimed, outcome: Outcome, now: datetime) -> dict[str, Any]:
-    return {
-        "b_id": claimed.attempt_id, "ended_at": now, "outcome": type(outcome).__name__,
-        "native_id": outcome.native_id if isinstance(outcome, Acked) else None,
-        "error_code": getattr(outcome, "code", None),
-        "error_text_redacted": None if isinstance(outcome, Acked) else redact(outcome.text),
-    }  # fmt: skip
-
-
-_ATTEMPT_END = (
-    update(t.attempt)
-    .where(t.attempt.c.attempt_id == bindparam("b_id"))
-    .values(
-        {n: bindparam(n) for n in ("ended_at", "outcome", "native_id", "error_code", "error_text_redacted")}
-    )
-)
+            forget(db, spec, [row.key] if shown else [])
+        elif shown:
+            payload, sha = canonical(row.payload), row.payload_sha
+            confirmed = Confirmed(row.key, found.native_id, payload, sha, None, row.delivery_id)
+            acknowledge(self.store, db, spec, [confirmed], "readback", now)
+        else:
+            cross_reference(self.store, db, spec, [(row.key, found.native_id, row.delivery_id)], now)
 
 
 def _is_dead(owner: str | None) -> bool:

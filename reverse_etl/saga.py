@@ -20,7 +20,8 @@ from sqlalchemy import Connection, select, update
 
 from common.clock import Clock
 from reverse_etl import tables as t
-from reverse_etl.ledger import Ledger, State
+from reverse_etl.ledger import Ledger
+from reverse_etl.outcomes import State
 from reverse_etl.plan import references
 from reverse_etl.spec import DesiredRow, SyncSpec, delivery_id
 

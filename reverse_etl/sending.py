@@ -16,10 +16,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from common.clock import Clock
-from reverse_etl.ledger import START_WINDOW, Claimed, Ledger
+from reverse_etl.ledger import START_WINDOW, Ledger
+from reverse_etl.outcomes import PATIENCE_SECONDS, Claimed
 from reverse_etl.pace import Pace
 from reverse_etl.spec import (
     Acked,
@@ -38,8 +39,8 @@ from systems.errors import Fatal, OutsideError, Retriable
 MAX_PASSES = 4
 # So many requests in a row without a single good answer: the target is left alone until the next run.
 MAX_BAD_REQUESTS = 10
-# A target's pause is waited out within the run up to this long, where the caller can wait at all.
-PATIENCE_SECONDS = 30.0
+
+_NOT_STARTED = Throttled(0, "its request was not started in time")
 
 Probe = Callable[[str], None]
 
@@ -74,7 +75,7 @@ class Sending:
         self._pace = Pace(spec.parallel)
         self._stop: Stop | None = None
         self._bad_requests = 0
-        self._waited_until: datetime | None = None
+        self._ahead = spec.batch_max == 1 and spec.capability is not Capability.BLIND
         self.requests = 0
 
     def run(self) -> Stop | None:
@@ -84,15 +85,11 @@ class Sending:
             Why it stopped early, or None.
         """
         for _ in range(MAX_PASSES):
-            due = self._ledger.due(self._spec, self._now())
+            due = self._ledger.due(self._spec, self._clock.now())
             if not due or self._stop:
                 break
             self._one_pass(due)
         return self._stop
-
-    def _now(self) -> datetime:
-        now = self._clock.now()
-        return max(now, self._waited_until) if self._waited_until else now
 
     def _one_pass(self, due: Sequence[str]) -> None:
         size = self._spec.batch_max
@@ -129,12 +126,12 @@ class Sending:
             flying[pool.submit(self._request, batch)] = batch
 
     def _room(self, flying: int) -> int:
-        """How many batches to claim now. A few are claimed ahead, so that the threads don't wait for a commit.
+        """How many batches to claim now. Where a batch is one row, some are claimed ahead: threads don't wait for commits.
 
-        Not for a blind target: there each row in flight that is lost needs a person.
+        Not for a blind target, where each lost row needs a person, nor where a claimed row once waited too long.
         """
         limit = self._pace.limit
-        if self._spec.capability is Capability.BLIND:
+        if not self._ahead:
             return limit - flying
         return 2 * limit - flying if flying <= limit else 0
 
@@ -142,7 +139,7 @@ class Sending:
         """One request, in a thread. Errors that mean something become outcomes."""
         with self._pace.slot():
             if self._clock.now() - batch[0].claimed_at > START_WINDOW:
-                return [Throttled(0, "its request was not started in time")] * len(batch)
+                return [_NOT_STARTED] * len(batch)
             try:
                 outcomes = self._writer.send(self._spec, [claimed.operation for claimed in batch])
             except Retriable as error:
@@ -166,6 +163,9 @@ class Sending:
             if len(batch) > 1 and any(isinstance(outcome, BatchRefused) for outcome in outcomes):
                 ids = [claimed.operation.delivery_id for claimed in batch]
                 queue.extendleft((ids[len(ids) // 2 :], ids[: len(ids) // 2]))
+            if outcomes[0] is _NOT_STARTED:
+                self._ahead = False
+                queue.append([claimed.operation.delivery_id for claimed in batch])
             results += zip(batch, outcomes, strict=True)
         self._ledger.record(self._spec, results, self._probe)
         self._probe("after_record")
@@ -181,7 +181,8 @@ class Sending:
             self._stop = Stop(f"{self._spec.target}: writer failed with {error!r}", fatal=True)
             return [Doubt(repr(error))] * len(batch)
         outcomes = request.result()
-        self._weigh(outcomes)
+        if outcomes[0] is not _NOT_STARTED:
+            self._weigh(outcomes)
         if len(batch) == 1 and isinstance(outcomes[0], BatchRefused):
             return [RejectedRow(outcomes[0].code, outcomes[0].text)]
         return outcomes
@@ -199,14 +200,12 @@ class Sending:
             self._stop = Stop(f"{self._bad_requests} requests in a row failed, the last with: {text}")
 
     def _heed(self, outcomes: Sequence[Outcome]) -> None:
-        """Leave the target alone for as long as it asked, for every worker and every later run."""
-        wait_for = max((o.after for o in outcomes if isinstance(o, Throttled)), default=0.0)
-        if wait_for <= 0 or self._stop:
+        """Wait a short pause out; leave the target alone for a long one, for every worker and every later run."""
+        seconds = max((o.after for o in outcomes if isinstance(o, Throttled)), default=0.0)
+        if seconds <= 0 or (seconds <= PATIENCE_SECONDS and self._pause(seconds)):
             return
-        until = self._clock.now() + timedelta(seconds=wait_for)
-        self._ledger.pause(self._spec.target, until, f"throttled for {wait_for:g} s")
-        if wait_for <= PATIENCE_SECONDS and self._pause(wait_for):
-            self._ledger.pause(self._spec.target, None, "waited")
-            self._waited_until = max(until, self._now())
-        else:
-            self._stop = Stop(f"{self._spec.target} asked for a pause until {until:%Y-%m-%d %H:%M:%S} UTC")
+        until = self._clock.now() + timedelta(seconds=seconds)
+        self._ledger.pause(self._spec.target, until, f"throttled for {seconds:g} s")
+        self._stop = self._stop or Stop(
+            f"{self._spec.target} asked for a pause until {until:%Y-%m-%d %H:%M:%S} UTC"
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reverse_etl.canonical import shows
-from reverse_etl.ledger import InDoubt, Ledger
+from reverse_etl.ledger import Ledger
+from reverse_etl.outcomes import InDoubt
 from reverse_etl.spec import Capability, Found, SyncSpec, Writer
 from systems.errors import OutsideError
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reverse_etl.ledger import State
+from reverse_etl.outcomes import State
 from reverse_etl.plan import Item, Plan
 
 _DONE = {"create": "created", "update": "updated", "delete": "deleted"}

@@ -170,3 +170,9 @@ def sync(firm: Firm, sync_id: str) -> SyncSpec:
     if sync_id not in found:
         raise KeyError(f"no sync {sync_id!r} in firm {firm!r}; it has {', '.join(found)}")
     return found[sync_id]
+
+
+def saga_steps(firm: Firm) -> list[tuple[str, SyncSpec]]:
+    """The steps of opportunity to project with their syncs, in order: what `saga.advance` works on."""
+    by_object = {spec.object: spec for spec in syncs(firm)}
+    return [(name, by_object[object_]) for name, object_ in OPPORTUNITY_TO_PROJECT]

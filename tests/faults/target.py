@@ -150,9 +150,7 @@ class Target:
             return self._answers[operation["request_id"]]
         native_id = operation.get("native_id")
         if self.capability == "U" and native_id is None:
-            native_id = next(
-                (i for i, r in self.records.items() if (r["object"], r["key"]) == (object_, key)), None
-            )
+            native_id = next((i for i, r in self.records.items() if (r["object"], r["key"]) == (object_, key)), None)
         op = "update" if native_id in self.records else "create"
         native_id = native_id if op == "update" else f"n{len(self.records) + 1}"
         self.records.pop(str(native_id), None)
@@ -160,9 +158,7 @@ class Target:
         self.commits.append(Commit(object_, key, op, str(native_id), fields))
         if self.log_file:
             with self.log_file.open("a") as log:
-                log.write(
-                    json.dumps({"object": object_, "key": key, "op": op, "native_id": native_id}) + "\n"
-                )
+                log.write(json.dumps({"object": object_, "key": key, "op": op, "native_id": native_id}) + "\n")
         self._answers[str(operation["request_id"])] = str(native_id)
         return str(native_id)
 
@@ -322,9 +318,7 @@ class HttpWriter:
         except Retriable as error:
             return [Throttled(error.after, str(error))] * len(operations)
         if answer.status == 401:
-            raise Fatal(
-                "fake", "the credentials are refused; renew them. Bearer abc.def belongs to joe@example.com"
-            )
+            raise Fatal("fake", "the credentials are refused; renew them. Bearer abc.def belongs to joe@example.com")
         if answer.status == 429:
             after = answer.retry_after(datetime(2026, 10, 15, tzinfo=UTC))
             return [Throttled(after, "429")] * len(operations)
@@ -334,9 +328,7 @@ class HttpWriter:
 
     def read_back(self, spec: SyncSpec, keys: Sequence[str]) -> dict[str, Found]:
         """What the fake holds."""
-        answer = self._http.request(
-            "GET", "/rows", params={"object": spec.object, "keys": ",".join(keys)}, write=False
-        )
+        answer = self._http.request("GET", "/rows", params={"object": spec.object, "keys": ",".join(keys)}, write=False)
         return {key: Found(held["native_id"], held["fields"]) for key, held in answer.json().items()}
 
 
@@ -347,9 +339,7 @@ def _outcome(result: Mapping[str, Any]) -> Outcome:
         return Throttled(0, "locked")
     if result["error"] == "PERIOD_CLOSED":
         return PeriodShut("PERIOD_CLOSED", "the period is closed")
-    return RejectedRow(
-        result["error"], f"bad value for joe@example.com: {result['error']}", result.get("field")
-    )
+    return RejectedRow(result["error"], f"bad value for joe@example.com: {result['error']}", result.get("field"))
 
 
 def factory(args: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[SyncSpec, list[DesiredRow]]]]:

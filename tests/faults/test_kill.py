@@ -54,9 +54,7 @@ def recover_and_judge(played: Scenario, target: Target, *, wanted: int = N) -> N
     else:
         assert parked == 0
         assert len(creates) == wanted, "a key is missing at the target"
-    assert sum(result.sent + result.requests for result in last) == 0, (
-        "the last run still had something to send"
-    )
+    assert sum(result.sent + result.requests for result in last) == 0, "the last run still had something to send"
     assert sends_without_intent(played) == 0
 
 
@@ -69,9 +67,7 @@ def played_states(played: Scenario) -> dict[str, int]:
 def sends_without_intent(played: Scenario) -> int:
     """Acknowledged deliveries without an attempt: there can be none."""
     attempted = select(t.attempt.c.delivery_id)
-    query = select(func.count()).where(
-        t.delivery.c.state == "acked", t.delivery.c.delivery_id.not_in(attempted)
-    )
+    query = select(func.count()).where(t.delivery.c.state == "acked", t.delivery.c.delivery_id.not_in(attempted))
     with played.store.reading() as db:
         return int(db.execute(query).scalar_one())
 

@@ -328,6 +328,28 @@ def test_a_short_pause_is_waited_out_where_the_caller_can_wait(bench: Any) -> No
     assert waited == [2.0]
 
 
+def test_a_claimed_row_that_waited_too_long_is_not_sent_but_claimed_again(bench: Any) -> None:
+    # The settle time counts from the claim, so a request may not start much later than that.
+    b = bench("F", parallel=4)
+    send = b.writer.send
+
+    def slow(sync: SyncSpec, operations: Sequence[Operation]) -> Any:
+        b.clock.advance(START_WINDOW + timedelta(seconds=1))
+        return send(sync, operations)
+
+    b.writer.send = slow
+    assert b.run(rows(12)).counts == {"created": 12}
+    assert b.target.requests == 12
+    assert "Throttled" in b.column(t.attempt.c.outcome)
+
+
+def test_a_pause_in_force_is_seen_by_the_next_due_time(bench: Any) -> None:
+    b = bench(batch_max=1)
+    b.target.faults = [Fault("throttle", frozenset({1}), seconds=600)]
+    b.run(rows(1))
+    assert b.ledger.next_due([b.spec.sync_id]) == b.clock.now() + timedelta(seconds=600)
+
+
 def test_wrong_credentials_stop_the_target_and_reject_nothing(bench: Any) -> None:
     b = bench(batch_max=1)
     b.target.faults = [Fault("unavailable")]

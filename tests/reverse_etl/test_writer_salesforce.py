@@ -165,7 +165,12 @@ def test_a_batch_that_nobody_can_read_is_refused_whole_and_alone_the_row_is_name
 
 @pytest.mark.parametrize(
     ("kind", "more", "executed"),
-    [("drop_before", {}, 0), ("drop_after", {}, 2), ("server_error", {"status": 502}, 0), ("malformed_page", {}, 2)],
+    [
+        ("drop_before", {}, 0),
+        ("drop_after", {}, 2),
+        ("server_error", {"status": 502}, 0),
+        ("malformed_page", {}, 2),
+    ],
 )
 def test_no_whole_answer_is_doubt_and_sending_again_makes_no_second_one(
     target: Target, kind: str, more: dict[str, Any], executed: int
