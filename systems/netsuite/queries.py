@@ -97,7 +97,7 @@ QUERIES: dict[str, Query] = {
     "subsidiary": _stamped("subsidiary"),
     "currency": Query("currency"),
     "term": Query("term"),
-    "employee": _stamped("employee", days=("hiredate",)),
+    "employee": _stamped("employee"),
     # The documents that the platform works with; journals and vendor bills are none of its business.
     "transaction": _stamped(
         "transaction",
