@@ -7,7 +7,7 @@ quote-to-project clock of such a deal stops at the first `Active` status change 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox.fakes.store import Store
@@ -79,7 +79,7 @@ def _activate(store: Store, project: Project, workspace_id: str, since: datetime
     changes = store.find("workspace_status_changes", "workspace_id", workspace_id)
     if any(change.record["to_status_key"] == _ACTIVE["key"] for change in changes):
         return 0
-    created = datetime.fromisoformat(stored.record["created_at"])
+    created = datetime.fromisoformat(stored.record["created_at"]).astimezone(UTC)
     at = max(created + ACTIVATION_DELAY, since + timedelta(seconds=1))
     if at > until:
         return 0

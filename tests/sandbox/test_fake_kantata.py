@@ -438,6 +438,10 @@ def test_a_pushed_project_is_activated_and_booked_on(ox: Ox) -> None:
     assert datetime.fromisoformat(second["created_at"]) == NOW + ACTIVATION_DELAY
     assert second["user_id"] == native_id("resource", entry.manager_id)
     assert (first["to_status_message"], second["to_status_message"]) == ("In Setup", "Active")
+    # A reader that asks for what changed since the push sees it.
+    later = (NOW + ACTIVATION_DELAY - timedelta(seconds=1)).isoformat()
+    assert made["id"] in ox.get("workspaces.json", updated_after=later)["workspaces"]
+    assert ox.get("workspace_status_changes.json", workspace_id=made["id"], updated_after=later)["count"] == 1
     ox.live(timedelta(days=50))
     booked = {e.id for e in ox.truth.time_entries if e.project_id == entry.id and e.created_at <= ox.clock.now()}
     assert booked
