@@ -103,7 +103,9 @@ def run_raw(
         arrivals: list[_Arrival] = []
         try:
             arrivals += (_arrived(connection, rules.system, table, wanted) for table, wanted in rules.tables.items())
-            findings = {a.table: _judged(connection, a, rules.system) for a in arrivals}
+            # Nothing arrived and no rule changed: quarantine, a function of both, stays as it is.
+            judged = arrivals if any(a.rows_in for a in arrivals) else []
+            findings = {a.table: _judged(connection, a, rules.system) for a in judged}
             connection.execute("begin")
             try:
                 report = _write(connection, rules.system, arrivals, findings, now)
@@ -192,7 +194,8 @@ def _write(
     by_rule: dict[str, int] = {}
     released = 0
     for arrival in arrivals:
-        released += _quarantine(connection, system, arrival, findings[arrival.table], at)
+        if arrival.table in findings:
+            released += _quarantine(connection, system, arrival, findings[arrival.table], at)
         tables.append(_conserved(connection, system, arrival))
         held = connection.execute(
             f"select q.rule, count(*) from quality.quarantine as q {_IS_ARRIVED.format(name=arrival.name)} "

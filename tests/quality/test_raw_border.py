@@ -8,6 +8,7 @@ from datetime import timedelta
 import duckdb
 import pytest
 
+from quality import evidence
 from quality.rules import NoRowFrom, NotNull, RawSuite, Rule
 from quality.runner import run_raw
 from quality.verdict import GateError, ensure_tables, latest
@@ -184,3 +185,25 @@ def test_tables_are_there_before_the_first_check(raw) -> None:
     ensure_tables(raw.connection)
     ensure_tables(raw.connection)
     assert raw.quarantine() == []
+
+
+def test_a_run_without_arrivals_judges_nothing(hr, now, monkeypatch) -> None:
+    hr.arrive("raw_hr.people", "p", BAD)
+    check(hr, now)
+
+    def never(*_: object) -> None:
+        raise AssertionError("nothing arrived, so there is nothing to judge")
+
+    monkeypatch.setattr("quality.raw_border.judge", never)
+    assert check(hr, now).still_held == 1
+
+
+def test_the_evidence_page_shows_what_was_counted(hr, now) -> None:
+    hr.arrive("raw_hr.people", "p", BAD)
+    hr.arrive("raw_hr.people", "q", GOOD)
+    html = evidence.page(check(hr, now).verdict)
+    assert "<td>people</td><td class='n'>2</td><td class='n'>1</td><td class='n'>1</td>" in html
+    assert "<td>email_present</td><td class='n'>1</td>" in html
+    with pytest.raises(GateError) as shut:
+        check(hr, now, RawSuite("hr", {"desks": ()}))
+    assert "raw_hr.desks is missing" in evidence.page(shut.value.verdict)
