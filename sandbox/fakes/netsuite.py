@@ -289,15 +289,14 @@ def tick(store: Store, truth: Truth, since: datetime, until: datetime) -> int:
     PSA's id of the project. One that had to wait is stamped as entered at `until`, which is when it became visible.
     """
     begin = since.replace(microsecond=0)
-    found = _Found(store, until)
-    changed = [row for row in books.project(truth, until) if row.modified >= begin]
-    late = [row for row in books.documents(truth, until, found) if row.modified >= begin]
+    changed = [row for row in books.standing(truth, until) if row.modified >= begin]
+    changed += [row for row in books.documents(truth, until, _Found(store, until)) if row.modified >= begin]
     waited = [
         _stamped(row, until)
         for row in books.documents(truth, until, _OnlyOurs(store, until))
         if row.modified < begin and store.get(row.object, row.id) is None
     ]
-    return store.put_many(_news(store, [*changed, *late, *waited]))
+    return store.put_many(_news(store, [*changed, *waited]))
 
 
 def _news(store: Store, rows: Iterable[Row]) -> Iterable[tuple[str, str, dict[str, Any], datetime]]:
