@@ -133,18 +133,6 @@ class Client:
                     found[row[key]] = row["id"]
         return found
 
-    def suiteql(self, query: str) -> list[dict[str, Any]]:
-        """The rows of a small query, at most one page.
-
-        Raises:
-            Fatal: as `read`; also where there are more rows than a page holds.
-        """
-        page = self._page(query)
-        if page.hasMore:
-            raise Fatal(SYSTEM, f"more than {PAGE} rows where a short list was expected: {redact(query, 120)}")
-        rows = [msgspec.json.decode(row, type=dict[str, Any]) for row in page.items]
-        return [{name: value for name, value in row.items() if name != "links"} for row in rows]
-
     def _chain(
         self, spec: Query, columns: list[str], bounds: list[str], *, by_stamp: bool = True
     ) -> Iterator[list[msgspec.Raw]]:
