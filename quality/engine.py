@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from quality.rules import Between, Check, InSet, NoRowFrom, NoRowWhere, NotNull,
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
+
+# The library keeps one context of data sources, which is not made for threads.
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,19 @@ def judge(
     """
     if not rules:
         return []
-    library = _library()
+    with _one_at_a_time:
+        answer = _validate(_library(), connection, batch_query, rules)
+    results = {result.expectation_config.meta["position"]: result for result in answer.results}
+    return [_finding(rule, results.get(position), batch_query, key) for position, rule in enumerate(rules)]
+
+
+def _validate(library: Any, connection: duckdb.DuckDBPyConnection, batch_query: str, rules: Sequence[Rule]) -> Any:
+    """The library's own result for all rules."""
     with _kept(connection) as engine, library.datasource(engine) as source:
         batch = (
             source.add_query_asset(name="rows", query=batch_query).add_batch_definition_whole_table("all").get_batch()
         )
-        answer = batch.validate(
+        return batch.validate(
             library.suite(
                 name="suite",
                 expectations=[library.expectation(rule, position) for position, rule in enumerate(rules)],
@@ -77,8 +88,6 @@ def judge(
                 "partial_unexpected_count": 0,
             },
         )
-    results = {result.expectation_config.meta["position"]: result for result in answer.results}
-    return [_finding(rule, results.get(position), batch_query, key) for position, rule in enumerate(rules)]
 
 
 def _finding(rule: Rule, result: ExpectationValidationResult | None, batch_query: str, key: Sequence[str]) -> Finding:

@@ -13,7 +13,7 @@ from quality.runner import run_raw
 LINES = [("T", "F", "119.00"), ("F", "F", "-60.00"), ("F", "F", "-40.00"), ("F", "T", "-19.00")]
 
 
-def _entry(minutes: int, workspace: str = "41") -> dict[str, Any]:
+def _entry(minutes: int | None, workspace: str = "41") -> dict[str, Any]:
     return {"time_in_minutes": minutes, "rate_in_cents": 15000, "currency": "EUR", "workspace_id": workspace}
 
 
@@ -23,10 +23,11 @@ CASES = [
     ("opportunity_amount_present", "salesforce", "opportunity",
      {"IsWon": True, "Amount": 0.0, "CurrencyIsoCode": "EUR"},
      [{"IsWon": True, "Amount": None, "CurrencyIsoCode": "EUR"}], None, None),
-    ("project_currency_known", "kantata", "workspaces", {"currency": "USD"}, [{"currency": "XXX"}], None, None),
+    ("project_currency_known", "kantata", "workspaces", {"currency": "USD"}, [{"currency": "XXX"}, {"currency": None}], None, None),
     ("time_hours_in_range", "kantata", "time_entries", _entry(1440), [_entry(1500)], Decimal("3750"), "EUR"),
     ("time_hours_in_range", "kantata", "time_entries", _entry(1), [_entry(-120)], Decimal("-300"), "EUR"),
     ("time_hours_in_range", "kantata", "time_entries", _entry(480), [_entry(0)], Decimal("0"), "EUR"),
+    ("time_hours_in_range", "kantata", "time_entries", _entry(480), [_entry(None)], None, "EUR"),
     ("time_project_known", "kantata", "time_entries", _entry(480), [_entry(480, "49999999")], Decimal("1200"), "EUR"),
     ("invoice_currency_present", "netsuite", "transaction",
      {"id": "9", "type": "CustPymt", "currency": "1", "foreigntotal": "5"},
@@ -34,7 +35,7 @@ CASES = [
     ("opportunity_amount_present", "tryton", "opportunity", {"state": "lead", "amount": None},
      [{"state": "won", "amount": None}], None, None),
     ("time_hours_in_range", "tryton", "timesheet_line", {"duration": 3600.0, "work": 5},
-     [{"duration": 0.0, "work": 5}, {"duration": 90000.0, "work": 5}], None, None),
+     [{"duration": 0.0, "work": 5}, {"duration": 90000.0, "work": 5}, {"duration": None, "work": 5}], None, None),
     ("time_project_known", "tryton", "timesheet_line", {"duration": 3600.0, "work": 5},
      [{"duration": 3600.0, "work": 6}], None, None),
     ("invoice_currency_present", "tryton", "invoice", {"id": 1, "currency__code": "EUR", "untaxed_amount": 0},

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from quality.rules import Between, InSet, NoRowFrom, RawSuite, Rule
+from quality.rules import NoRowFrom, NoRowWhere, RawSuite, Rule
 from quality.suites.reference import CURRENCIES
 
 # What the hours would have been worth at the rate that the entry itself shows.
 _WORTH = "b.time_in_minutes / 60.0 * b.rate_in_cents / 100.0"
 MINUTES_A_DAY = 24 * 60
+_CURRENCIES = ", ".join(f"'{code}'" for code in CURRENCIES)
 
 SUITE = RawSuite(
     "kantata",
@@ -18,7 +19,7 @@ SUITE = RawSuite(
                 "project_currency_known",
                 f"The project's currency is none of the firm's ({', '.join(CURRENCIES)}), so its work can't be valued. "
                 "Correct the workspace's currency.",
-                InSet("currency", CURRENCIES),
+                NoRowWhere(f"coalesce(b.currency, '') not in ({_CURRENCIES})"),
             ),
         ),
         "workspace_status_changes": (),
@@ -33,7 +34,7 @@ SUITE = RawSuite(
             Rule(
                 "time_hours_in_range",
                 "The entry has no hours, negative ones, or more than 24 for one day. Correct or delete the entry.",
-                Between("time_in_minutes", 1, MINUTES_A_DAY),
+                NoRowWhere(f"coalesce(b.time_in_minutes, 0) not between 1 and {MINUTES_A_DAY}"),
                 amount=_WORTH,
                 currency="b.currency",
             ),

@@ -5,7 +5,7 @@ A project's rate depends on its task and its method of invoicing, so hours that 
 
 from __future__ import annotations
 
-from quality.rules import Between, NoRowFrom, NoRowWhere, NotNull, RawSuite, Rule
+from quality.rules import NoRowFrom, NoRowWhere, NotNull, RawSuite, Rule
 
 SECONDS_A_DAY = 24 * 3600
 
@@ -55,7 +55,7 @@ SUITE = RawSuite(
             Rule(
                 "time_hours_in_range",
                 "The line has no time, a negative one, or more than 24 hours for one day. Correct or delete the line.",
-                Between("duration", 1, SECONDS_A_DAY),
+                NoRowWhere(f"coalesce(b.duration, 0) not between 1 and {SECONDS_A_DAY}"),
             ),
             Rule(
                 "time_project_known",
