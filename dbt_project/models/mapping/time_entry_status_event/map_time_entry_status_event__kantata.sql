@@ -48,7 +48,7 @@ events as (
         seen_at,
         is_deleted,
         record_hash,
-        case status when 'cancelled' then 'draft' else status end,
+        case status when 'cancelled' then 'draft' else status end as status,
         created_at,
         user_id
     from resolutions

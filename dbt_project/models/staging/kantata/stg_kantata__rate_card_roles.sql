@@ -1,5 +1,8 @@
 with versions as (
-    {{ raw_versions(source('raw_kantata', 'rate_card_roles'), 'kantata', 'rate_card_roles', created_at=utc_instant('created_at')) }}
+    {{ raw_versions(
+        source('raw_kantata', 'rate_card_roles'), 'kantata', 'rate_card_roles',
+        created_at=utc_instant('created_at')
+    ) }}
 )
 
 select

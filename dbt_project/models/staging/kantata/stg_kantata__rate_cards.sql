@@ -1,5 +1,8 @@
 with versions as (
-    {{ raw_versions(source('raw_kantata', 'rate_cards'), 'kantata', 'rate_cards', created_at=utc_instant('created_at')) }}
+    {{ raw_versions(
+        source('raw_kantata', 'rate_cards'), 'kantata', 'rate_cards',
+        created_at=utc_instant('created_at')
+    ) }}
 )
 
 select

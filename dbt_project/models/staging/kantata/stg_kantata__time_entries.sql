@@ -1,5 +1,8 @@
 with versions as (
-    {{ raw_versions(source('raw_kantata', 'time_entries'), 'kantata', 'time_entries', created_at=utc_instant('created_at')) }}
+    {{ raw_versions(
+        source('raw_kantata', 'time_entries'), 'kantata', 'time_entries',
+        created_at=utc_instant('created_at')
+    ) }}
 )
 
 select
