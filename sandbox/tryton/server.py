@@ -41,6 +41,8 @@ class Handle:
         self.database = template.DATABASE
         self.user = user
         self.password = password
+        # Address of the PostgreSQL behind it, without a database; empty on SQLite.
+        self.postgres = ""
         self.log = log
 
     @property
@@ -86,9 +88,7 @@ def _answers(port: int) -> bool:
         connection.close()
 
 
-def _start(
-    folder: Path, uri: str, user: str, password: str, also_stop: Callable[[], None] | None = None
-) -> Handle:
+def _start(folder: Path, uri: str, user: str, password: str, also_stop: Callable[[], None] | None = None) -> Handle:
     environment = ensure()
     log = folder / "trytond.log"
     for _ in range(ATTEMPTS):
@@ -150,7 +150,9 @@ def serve_postgres(state_dir: Path, *, clock: Clock | None = None, progress: Pro
     cluster = Cluster(archive)
     try:
         cluster.start()
-        return _start(folder, cluster.uri, login["user"], login["password"], also_stop=cluster.stop)
+        handle = _start(folder, cluster.uri, login["user"], login["password"], also_stop=cluster.stop)
+        handle.postgres = cluster.uri
+        return handle
     except BaseException:
         cluster.stop()
         raise

@@ -106,16 +106,12 @@ def set_up_books(company: Any, rate: Decimal, years: list[int]) -> dict[str, Any
     accounts = tools.get_accounts(company=company)
     tax = tools.create_tax(rate, company=company)
     tax.save()
-    sequence_type = {
-        name: one("ir.sequence.type", [("name", "=", name)]) for name in ("Account Move", "Invoice")
-    }
+    sequence_type = {name: one("ir.sequence.type", [("name", "=", name)]) for name in ("Account Move", "Invoice")}
     for year in years:
         label = f"{company.party.code} {year}"
         sequences = {}
         for name, kind in sequence_type.items():
-            sequence = Model.get("ir.sequence.strict")(
-                name=f"{label} {name}", sequence_type=kind, company=company
-            )
+            sequence = Model.get("ir.sequence.strict")(name=f"{label} {name}", sequence_type=kind, company=company)
             if name == "Invoice":
                 sequence.prefix = f"{company.party.code}-{year}-"
                 sequence.padding = 5
@@ -246,10 +242,7 @@ def set_up_users(companies: dict[str, Any], password: str) -> None:
 def main(uri: str, config_file: str, today: dt.date, password: str) -> None:
     """Set up everything, dated some weeks before the year of business begins."""
     start = (today.replace(day=1) - dt.timedelta(days=365)).replace(day=1)
-    months = [
-        dt.date(start.year + (start.month - 1 + n) // 12, (start.month - 1 + n) % 12 + 1, 1)
-        for n in range(16)
-    ]
+    months = [dt.date(start.year + (start.month - 1 + n) // 12, (start.month - 1 + n) % 12 + 1, 1) for n in range(16)]
     firm_clock.install(config_file)
     firm_clock.set_to(dt.datetime.combine(start - dt.timedelta(days=100), dt.time(8)))
     config = proteus_config.set_trytond(uri, config_file=config_file)

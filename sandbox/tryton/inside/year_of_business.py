@@ -147,17 +147,13 @@ def plan_deals(story: Story) -> None:
     today = story.end.date()
     number = 0
 
-    def deal(
-        won: dt.date | None, fate: str, method: str = "timesheet", opened: dt.date | None = None
-    ) -> None:
+    def deal(won: dt.date | None, fate: str, method: str = "timesheet", opened: dt.date | None = None) -> None:
         nonlocal number
         company = "US01" if number % 3 == 2 else "DE01"
         client = story.clients[number % len(story.clients)]
         begin = opened or (won or today) - DAY * story.rnd.randint(32, 60)
         index, number = number, number + 1
-        story.on(
-            at(begin, 9, index % 50), lambda: open_deal(story, index, company, client, fate, method, won)
-        )
+        story.on(at(begin, 9, index % 50), lambda: open_deal(story, index, company, client, fate, method, won))
 
     span = (today - story.start).days
     for index in range(DELIVERED):
@@ -248,9 +244,7 @@ def open_deal(  # noqa: PLR0915 - a deal reads as one story
         confirmed.click("confirm")
         if fate == "delivered":
             start = firm_clock.now().date() + DAY * rnd.randint(2, 14)
-            story.on(
-                at(start, 14), lambda: open_project(story, record.id, company, client, method, lines, index)
-            )
+            story.on(at(start, 14), lambda: open_project(story, record.id, company, client, method, lines, index))
 
     def lose(button: str) -> None:
         story.work_in(company)
@@ -345,9 +339,7 @@ def book_week(story: Story, friday: dt.date) -> None:
                     "work": task,
                     "date": friday - DAY * rnd.randint(0, 4),
                     "duration": dt.timedelta(minutes=30 * rnd.randint(4, 17)),
-                    "description": rnd.choice(
-                        ("Workshop", "Analysis", "Build", "Review", "Steering", "Documentation")
-                    ),
+                    "description": rnd.choice(("Workshop", "Analysis", "Build", "Review", "Steering", "Documentation")),
                 }
             )
             late[project.company].append(project.approves_late)
@@ -374,9 +366,7 @@ def approve(story: Story, code: str, lines: list[int], may_reject: bool) -> None
         if may_reject and story.rnd.random() < 0.02:
             continue  # forgotten: it stays submitted
         rejected = may_reject and story.rnd.random() < 0.015
-        notes.append(
-            note(resource=line(number), message="Rejected: wrong number of hours" if rejected else "Approved")
-        )
+        notes.append(note(resource=line(number), message="Rejected: wrong number of hours" if rejected else "Approved"))
         if rejected:
             again = firm_clock.now().date() + DAY * 2
             story.on(at(again, 9), partial(correct, story, code, number))
@@ -405,9 +395,7 @@ def bill_month(story: Story, month_end: dt.date) -> None:
             if project.method == "timesheet":
                 if project.approves_late and month_end.month % 3:
                     continue
-                record.project_invoice_timesheet_up_to = month_end - (
-                    DAY * 46 if project.approves_late else DAY * 4
-                )
+                record.project_invoice_timesheet_up_to = month_end - (DAY * 46 if project.approves_late else DAY * 4)
                 record.save()
             elif project.method == "progress":
                 project.progress = min(1.0, round(project.progress + rnd.choice((0.1, 0.15, 0.2)), 2))
@@ -461,9 +449,7 @@ def pay(story: Story, code: str, number: int, share: Decimal | None) -> None:
     if invoice.state != "posted" or not invoice.amount_to_pay:
         return
     wizard = invoice.click("pay")
-    wizard.form.payment_method = one(
-        "account.invoice.payment.method", [("company", "=", story.companies[code].id)]
-    )
+    wizard.form.payment_method = one("account.invoice.payment.method", [("company", "=", story.companies[code].id)])
     wizard.form.date = firm_clock.now().date()
     # The wizard proposes what is due today, which is negative once a part was paid before the due date.
     wizard.form.amount = (invoice.amount_to_pay * (share or 1)).quantize(Decimal("0.01"))
@@ -524,9 +510,7 @@ def main(uri: str, config_file: str, end: dt.datetime) -> None:
     for code, company in story.companies.items():
         story.work_in(code)
         roles: dict[str, list[int]] = {}
-        for employee in Model.get("company.employee").find(
-            [("company", "=", company.id)], order=[("id", "ASC")]
-        ):
+        for employee in Model.get("company.employee").find([("company", "=", company.id)], order=[("id", "ASC")]):
             roles.setdefault(employee.party.categories[0].name, []).append(employee.id)
         story.staff[code] = roles
     meet_clients(story)
