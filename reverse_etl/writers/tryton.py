@@ -159,6 +159,9 @@ class _Project(_Object):
         if operation.native_id is not None:
             return self._change(int(operation.native_id), values, operation.key)
         company = int(payload["company"])
+        # Tryton on SQLite checks no reference: a project of a client who does not exist would be taken.
+        self.one("party.party", [["id", "=", values["party"]]], [], f"party {values['party']}")
+        self.one("company.company", [["id", "=", company]], [], f"company {company}")
         values |= {
             "type": "project",
             "company": company,
