@@ -1,3 +1,4 @@
+{{ config(enabled='kantata' in var('systems')) }}
 -- A client is a workspace group. Kantata keeps what it needs of it: a name and the id of the CRM's account.
 with groups as (
     select * from {{ ref('stg_kantata__workspace_groups') }}

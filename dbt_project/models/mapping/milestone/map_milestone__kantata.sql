@@ -1,3 +1,4 @@
+{{ config(enabled='kantata' in var('systems')) }}
 -- A payment milestone is a story of that type; what it is worth is its budget.
 with stories as (
     select * from {{ ref('stg_kantata__stories') }}

@@ -1,3 +1,4 @@
+{{ config(enabled='kantata' in var('systems')) }}
 -- A project is a workspace. A status that the seed does not know stays empty, and a test on staging names it.
 with workspaces as (
     select * from {{ ref('stg_kantata__workspaces') }}

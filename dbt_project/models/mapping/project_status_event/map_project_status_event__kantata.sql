@@ -1,3 +1,4 @@
+{{ config(enabled='kantata' in var('systems')) }}
 with changes as (
     select * from {{ ref('stg_kantata__workspace_status_changes') }}
     where is_current

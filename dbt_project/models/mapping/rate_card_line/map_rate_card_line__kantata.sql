@@ -1,3 +1,4 @@
+{{ config(enabled='kantata' in var('systems')) }}
 -- A rate is a role's rate in a version of a card; the date from which it counts stands on the version of the card's
 -- set. A rate that is edited in place counts as recorded when we saw the edit, and the rate before it is gone.
 with rates as (

@@ -1,3 +1,4 @@
+{{ config(enabled='kantata' in var('systems')) }}
 with users as (
     select * from {{ ref('stg_kantata__users') }}
     where is_current

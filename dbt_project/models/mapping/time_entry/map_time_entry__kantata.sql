@@ -1,3 +1,4 @@
+{{ config(enabled='kantata' in var('systems')) }}
 -- Versions of hours. The rate card is the workspace's; the state is that of the submission that the version is on, as
 -- it stands now (how it came about is in map_time_entry_status_event__kantata).
 with entries as (

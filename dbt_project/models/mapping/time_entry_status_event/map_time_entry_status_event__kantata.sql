@@ -1,3 +1,4 @@
+{{ config(enabled='kantata' in var('systems')) }}
 -- A submission is approved or rejected as a whole, so each of its events is one of every entry that was ever on it.
 -- Which entries those were is known from the versions of the entries: OX itself shows only the latest submission.
 with entries as (
