@@ -109,8 +109,12 @@ def fill(path: Path, facts: Mapping[str, Rows], quarantine: Rows = ()) -> None:
     connection.close()
 
 
-def dbt(project: Path, warehouse: Path, *arguments: str, **variables: Any) -> None:
+def dbt(
+    project: Path, warehouse: Path, *arguments: str, target: Path | None = None, **variables: Any
+) -> None:
     """Run dbt on a project and a warehouse; fails with what dbt said.
+
+    `target` is where dbt writes; a project of the tree needs one outside of it.
 
     The environment is set for this call only: the profile reads the warehouse's path from it.
     """
@@ -132,7 +136,7 @@ def dbt(project: Path, warehouse: Path, *arguments: str, **variables: Any) -> No
             [
                 *arguments,
                 "--project-dir", str(project), "--profiles-dir", str(project),
-                "--target-path", str(project / "target"), "--log-path", str(project / "logs"),
+                "--target-path", str(target or project / "target"), "--log-path", str(target or project / "logs"),
                 "--vars", yaml.safe_dump(declared | variables),
             ]
         )  # fmt: skip
@@ -155,6 +159,18 @@ def points_csv(points: Sequence[tuple[str, str, str, str, str]]) -> str:
     writer.writerow(["legal_entity_code", "period", "basis", "as_of", "knowledge_at"])
     writer.writerows(points)
     return text.getvalue()
+
+
+@pytest.fixture(scope="session")
+def dbt_project() -> Path:
+    """The project of the tree."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def run_dbt() -> Callable[..., None]:
+    """Run a dbt command."""
+    return dbt
 
 
 @pytest.fixture(scope="session")

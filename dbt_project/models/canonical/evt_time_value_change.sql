@@ -31,7 +31,12 @@ turns as (
 )
 
 select
-    {{ surrogate_key(['time_entry_key', 'known_at', 'status', 'cause', 'work_date', "coalesce(project_key, '')"]) }} as time_value_change_sk,
+    {{
+        surrogate_key([
+            'time_entry_key', 'known_at', 'status', 'cause', 'work_date', "coalesce(project_key, '')",
+            "coalesce(currency, '')"
+        ])
+    }} as time_value_change_sk,
     time_entry_key,
     project_key,
     work_date,

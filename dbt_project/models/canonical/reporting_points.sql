@@ -64,7 +64,9 @@ told as (
 )
 
 select
-    {{ surrogate_key(['t.legal_entity_code', 't.period', 't.basis', 't.as_of', 't.knowledge_at']) }} as reporting_point_key,
+    {{
+        surrogate_key(['t.legal_entity_code', 't.period', 't.basis', 't.as_of', 't.knowledge_at'])
+    }} as reporting_point_key,
     t.legal_entity_code,
     t.period,
     t.basis,

@@ -21,7 +21,15 @@ chosen as (
     where choice_no = 1 and match_rule <> 'name_only'
 ),
 
-{{ follow_links('links', 'select m.customer_sk, coalesce(c.parent_sk, m.customer_sk) as customer_key from members as m left join chosen as c on m.customer_sk = c.customer_sk', 'customer_sk', 'customer_key') }},
+parents as (
+    select
+        m.customer_sk,
+        coalesce(c.parent_sk, m.customer_sk) as customer_key
+    from members as m
+    left join chosen as c on m.customer_sk = c.customer_sk
+),
+
+{{ follow_links('links', 'select * from parents', 'customer_sk', 'customer_key') }},
 
 reviews as (
     select

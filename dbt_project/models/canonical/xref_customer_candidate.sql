@@ -30,7 +30,14 @@ members as (
     inner join precedence as p on c.source_system = p.system
 ),
 
-{{ follow_links('merged', 'select customer_sk, coalesce(merged_into_sk, customer_sk) as survivor_sk from members', 'customer_sk', 'survivor_sk') }},
+mergers as (
+    select
+        customer_sk,
+        coalesce(merged_into_sk, customer_sk) as survivor_sk
+    from members
+),
+
+{{ follow_links('merged', 'select * from mergers', 'customer_sk', 'survivor_sk') }},
 
 survivors as (
     select

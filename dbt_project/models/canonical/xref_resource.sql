@@ -6,7 +6,7 @@ with resources as (
 precedence as (
     select
         system,
-        max(case when role = 'hris' then 1 else 0 end) as is_hris
+        min(case when role = 'hris' then 0 else 1 end) as hris_first
     from {{ ref('system_roles') }}
     group by system
 ),
@@ -17,7 +17,7 @@ members as (
         nullif(trim(r.employee_number), '') as employee_number,
         nullif(lower(trim(r.email)), '') as email,
         row_number() over (
-            order by p.is_hris desc, r.is_deleted, r.hire_date, r.source_system, r.source_instance, r.source_id
+            order by p.hris_first, r.is_deleted, r.hire_date, r.source_system, r.source_instance, r.source_id
         ) as seniority,
         r.source_system,
         r.source_instance,
@@ -58,7 +58,15 @@ chosen as (
     from pairs
 ),
 
-{{ follow_links('links', 'select m.resource_sk, coalesce(c.parent_sk, m.resource_sk) as resource_key from members as m left join chosen as c on m.resource_sk = c.resource_sk and c.choice_no = 1', 'resource_sk', 'resource_key') }}
+parents as (
+    select
+        m.resource_sk,
+        coalesce(c.parent_sk, m.resource_sk) as resource_key
+    from members as m
+    left join chosen as c on m.resource_sk = c.resource_sk and c.choice_no = 1
+),
+
+{{ follow_links('links', 'select * from parents', 'resource_sk', 'resource_key') }}
 
 select
     m.resource_sk,

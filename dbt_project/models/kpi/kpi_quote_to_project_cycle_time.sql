@@ -39,7 +39,9 @@ dated as (
         {{ seconds_between('w.effective_won_at', 'w.counted_activated_at') }} as cycle_seconds,
         {{ seconds_between('w.effective_won_at', 'w.horizon_at') }} as open_seconds,
         {{ utc_to_local_date('w.effective_won_at', 'p.time_zone') }} as won_date,
-        {{ utc_to_local_date('coalesce(w.counted_activated_at, w.first_activated_at)', 'p.time_zone') }} as activated_date
+        {{
+            utc_to_local_date('coalesce(w.counted_activated_at, w.first_activated_at)', 'p.time_zone')
+        }} as activated_date
     from won as w
     inner join points as p on w.reporting_point_key = p.reporting_point_key
     inner join opportunities as o on w.opportunity_key = o.opportunity_key
@@ -50,9 +52,13 @@ dated as (
 placed as (
     select *
     from dated
-    where (outcome in ('completed', 'started_before_win') and horizon = 'knowledge' and {{ period_of('activated_date') }} = period)
-        or (outcome = 'not_services' and horizon = 'knowledge' and {{ period_of('won_date') }} = period)
-        or (outcome = 'open' and horizon = 'as_of')
+    where (outcome = 'open' and horizon = 'as_of')
+        or (
+            horizon = 'knowledge'
+            and outcome in ('completed', 'started_before_win')
+            and {{ period_of('activated_date') }} = period
+        )
+        or (horizon = 'knowledge' and outcome = 'not_services' and {{ period_of('won_date') }} = period)
 )
 
 select

@@ -93,7 +93,9 @@ select
         when m.wip_rule = 'capped' then greatest(0, m.worked_amount - m.cap_amount) else 0
     end as decimal(28, 10)) as over_cap_amount,
     cast(m.overbilled_amount as decimal(28, 10)) as overbilled_amount,
-    cast(case when m.wip_rule = 'acceptance' then m.unbilled_amount else 0 end as decimal(28, 10)) as billable_now_amount,
+    cast(case
+        when m.wip_rule = 'acceptance' then m.unbilled_amount else 0
+    end as decimal(28, 10)) as billable_now_amount,
     m.unapproved_amount,
     cast(m.n_open_items as integer) as n_open_items
 from measured as m

@@ -19,15 +19,40 @@ entities as (
 ),
 
 accepted as (
-    select source_system, source_instance, source_id, 'time' as kind from {{ ref('xref_time_entry') }}
+    select
+        source_system,
+        source_instance,
+        source_id,
+        'time' as kind
+    from {{ ref('xref_time_entry') }}
     union all
-    select source_system, source_instance, source_id, 'project' from {{ ref('dim_project') }}
+    select
+        source_system,
+        source_instance,
+        source_id,
+        'project' as kind
+    from {{ ref('dim_project') }}
     union all
-    select source_system, source_instance, source_id, 'deal' from {{ ref('dim_opportunity') }}
+    select
+        source_system,
+        source_instance,
+        source_id,
+        'deal' as kind
+    from {{ ref('dim_opportunity') }}
     union all
-    select source_system, source_instance, source_id, 'document' from {{ ref('fct_invoice') }}
+    select
+        source_system,
+        source_instance,
+        source_id,
+        'document' as kind
+    from {{ ref('fct_invoice') }}
     union all
-    select source_system, source_instance, source_id, 'document' from {{ ref('fct_credit_memo') }}
+    select
+        source_system,
+        source_instance,
+        source_id,
+        'document' as kind
+    from {{ ref('fct_credit_memo') }}
 ),
 
 kinds as (

@@ -171,7 +171,9 @@ select
     cast(t.denominator as decimal(28, 10)) as denominator,
     cast(t.n as bigint) as n,
     cast(coalesce(x.n_excluded, 0) as bigint) as n_excluded,
-    case when x.n_excluded > 0 then 'not_services:' || cast(x.n_excluded as {{ dbt.type_string() }}) end as excluded_reasons,
+    case
+        when x.n_excluded > 0 then 'not_services:' || cast(x.n_excluded as {{ dbt.type_string() }})
+    end as excluded_reasons,
     cast(t.value as decimal(28, 10)) as value,
     t.unit
 from told as t

@@ -42,13 +42,23 @@ measured as (
     left join wip as w on p.reporting_point_key = w.reporting_point_key
 ),
 
+translated as (
+    select
+        m.*,
+        case when m.currency = '{{ var("group_currency") }}' then 1 else r.rate end as rate
+    from measured as m
+    left join rate_of_point as r
+        on m.reporting_point_key = r.reporting_point_key
+        and m.currency = r.from_currency
+),
+
 rows_of_measures as (
-    {%- for measure, column in [
-        ('unbilled_wip', 'unbilled_amount'),
-        ('wip_unapproved', 'unapproved_amount'),
-        ('over_cap_exposure', 'over_cap_amount'),
-        ('overbilled_exposure', 'overbilled_amount'),
-        ('billable_now', 'billable_now_amount'),
+    {%- for measure, column, items in [
+        ('unbilled_wip', 'unbilled_amount', 'n_open_items'),
+        ('wip_unapproved', 'unapproved_amount', 'case when unapproved_amount <> 0 then 1 else 0 end'),
+        ('over_cap_exposure', 'over_cap_amount', 'case when over_cap_amount <> 0 then 1 else 0 end'),
+        ('overbilled_exposure', 'overbilled_amount', 'case when overbilled_amount <> 0 then 1 else 0 end'),
+        ('billable_now', 'billable_now_amount', 'case when billable_now_amount <> 0 then 1 else 0 end'),
     ] %}
     select
         reporting_point_key,
@@ -57,7 +67,7 @@ rows_of_measures as (
         'none' as dimension,
         'all' as dimension_value,
         sum({{ column }}) as amount,
-        {{ 'sum(n_open_items)' if measure == 'unbilled_wip' else 'sum(case when ' ~ column ~ ' <> 0 then 1 else 0 end)' }} as n,
+        sum({{ items }}) as n,
         cast(null as {{ dbt.type_string() }}) as missing
     from measured
     group by reporting_point_key, currency
@@ -89,24 +99,16 @@ rows_of_measures as (
     group by reporting_point_key, currency, ageing_bucket
     union all
     select
-        m.reporting_point_key,
+        reporting_point_key,
         'unbilled_wip_group_{{ var("group_currency") | lower }}',
         '{{ var("group_currency") }}',
         'none',
         'all',
-        case
-            when sum(case when m.currency <> '{{ var("group_currency") }}' and r.rate is null then 1 else 0 end) = 0
-                then sum(m.unbilled_amount * case when m.currency = '{{ var("group_currency") }}' then 1 else r.rate end)
-        end,
-        sum(m.n_open_items),
-        max(case
-            when m.currency <> '{{ var("group_currency") }}' and r.rate is null then 'no_closing_rate:' || m.currency
-        end)
-    from measured as m
-    left join rate_of_point as r
-        on m.reporting_point_key = r.reporting_point_key
-        and m.currency = r.from_currency
-    group by m.reporting_point_key
+        case when count(rate) = count(*) then sum(unbilled_amount * rate) end,
+        sum(n_open_items),
+        max(case when rate is null then 'no_closing_rate:' || currency end)
+    from translated
+    group by reporting_point_key
 )
 
 select

@@ -17,7 +17,7 @@ legal_entities as (
 contracts as (
     select
         *,
-        row_number() over (partition by opportunity_key order by signed_at desc, contract_key) as choice_no
+        row_number() over (partition by opportunity_key order by signed_at, contract_key) as choice_no
     from {{ ref('dim_contract') }}
     where not is_deleted
 ),
