@@ -78,13 +78,12 @@ def parse(pages: Iterable[bytes], resource: Resource, system: str) -> Iterator[p
 
 def _parse(ndjson: bytes, resource: Resource, system: str) -> pa.Table:
     try:
-        table = pa_json.read_json(
-            io.BytesIO(ndjson),
-            read_options=pa_json.ReadOptions(block_size=max(len(ndjson), 1 << 20)),
-            parse_options=pa_json.ParseOptions(
-                explicit_schema=resource.schema, unexpected_field_behavior="infer", newlines_in_values=False
-            ),
-        )
+        table = _read(ndjson, resource.schema)
+        # What looks like a date in one page may not in the next, and a column's type would have to change: an
+        # undeclared column that the parser took for a date stays the text that it was.
+        dates = [f.name for f in table.schema if f.name not in resource.schema.names and pa.types.is_temporal(f.type)]
+        if dates:
+            table = _read(ndjson, pa.schema([*resource.schema, *((name, pa.string()) for name in dates)]))
     except pa.ArrowInvalid as error:
         raise Fatal(
             system,
@@ -93,6 +92,16 @@ def _parse(ndjson: bytes, resource: Resource, system: str) -> pa.Table:
             f"ingestion/sources/{system}.py; else run again.",
         ) from error
     return _flatten(table, resource)
+
+
+def _read(ndjson: bytes, schema: pa.Schema) -> pa.Table:
+    return pa_json.read_json(
+        io.BytesIO(ndjson),
+        read_options=pa_json.ReadOptions(block_size=max(len(ndjson), 1 << 20)),
+        parse_options=pa_json.ParseOptions(
+            explicit_schema=schema, unexpected_field_behavior="infer", newlines_in_values=False
+        ),
+    )
 
 
 def _flatten(table: pa.Table, resource: Resource) -> pa.Table:

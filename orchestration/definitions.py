@@ -13,7 +13,7 @@ import dagster as dg
 from orchestration.defs.ingestion import raw_assets
 from orchestration.defs.publish import generation
 from orchestration.defs.quality import canonical_gate, raw_gate
-from orchestration.defs.reverse_etl import push_assets, push_key
+from orchestration.defs.reverse_etl import push_assets, push_key, saga_asset
 from orchestration.defs.schedules import schedules, waiting_deliveries
 from orchestration.defs.transform import model_assets, model_keys
 from orchestration.platform import Platform, platform
@@ -32,6 +32,7 @@ def build(here: Platform) -> dg.Definitions:
         canonical_gate(model_keys(manifest, "canonical")),
         generation([*model_keys(manifest, "kpi"), *model_keys(manifest, "sync")]),
         *pushes,
+        saga_asset(here.config.firm),
     ]
     everything = dg.define_asset_job(
         "loop", selection=dg.AssetSelection.all(), description="The whole loop, once round."

@@ -59,13 +59,22 @@ def _told(result: Any) -> dict[str, Any]:
 
 def _execute(definitions: dg.Definitions, job: str, instance: dg.DagsterInstance) -> str | None:
     """Run a job. None where it succeeded, else one sentence about the first step that failed."""
-    result = definitions.get_job_def(job).execute_in_process(instance=instance, raise_on_error=False)
+    result = definitions.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        raise_on_error=False,
+        # The person at the terminal gets our own lines; Dagster's log is in its UI.
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    )
     if result.success:
         return None
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error is not None:
-            error = event.step_failure_data.error
-            while error.cause is not None:
-                error = error.cause
-            return f"{event.step_key} failed. {' '.join(error.message.split())[:900]}"
+            # The outermost error is Dagster's own; the one below it is what the step raised, in our words.
+            error = event.step_failure_data.error.cause or event.step_failure_data.error
+            return f"{event.step_key} failed. {_plain(error.message)}"
     return "The run failed; the Dagster UI has its log."
+
+
+def _plain(message: str) -> str:
+    """An error's message on one line, without the name of its class."""
+    return " ".join(message.split(": ", 1)[-1].split())[:900]

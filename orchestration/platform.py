@@ -13,8 +13,10 @@ from typing import Any
 
 from common.clock import Clock
 from common.settings import Settings, settings
+from orchestration.built import Built
 from orchestration.dbt import Dbt
 from reverse_etl.spec import Gate, SyncSpec, Writer
+from systems.http import wait_on_the_wall
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ class Platform:
     delivered: list[Any] = field(default_factory=list)
     writers: Writers = field(default_factory=Writers)
 
+    @property
+    def built(self) -> Built:
+        """What the model was last built from."""
+        return Built(self.config, self.clock, self.dbt)
+
     def report(self, step: Step) -> None:
         """Keep a step for the summary and tell whoever listens."""
         self.steps.append(step)
@@ -85,7 +92,14 @@ class Platform:
         from reverse_etl.guard import Limits
 
         with self.ledger() as ledger:
-            yield Engine(ledger, self.clock, self.writers, gate, Limits())
+            yield Engine(
+                ledger, self.clock, self.writers, gate, Limits(max_rows=self.config.plan_max_rows), pause=self._pause
+            )
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait a short pause out. A simulated firm's time doesn't pass by waiting, but its fakes' patience does."""
+        wait_on_the_wall(seconds)
+        return True
 
     def syncs(self) -> tuple[SyncSpec, ...]:
         """What the active firm pushes."""

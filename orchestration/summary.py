@@ -90,7 +90,7 @@ def _quarantined(config: Settings) -> list[tuple[Any, ...]]:
             filter (amount is not null)
         from (
             select rule, currency, count(*) as n, sum(amount) as amount
-            from quality.quarantine group by rule, currency
+            from quality.quarantine where resolved_at is null group by rule, currency
         )
         group by rule order by rule
         """,

@@ -8,7 +8,7 @@ Data flow: table `delivery` -> `raw_control.delivery`, `plan` -> `raw_control.pl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -51,6 +51,11 @@ class ControlStore:
         raise NotImplementedError(f"{name}: the ledger is append-only; there is nothing to sweep")
 
 
+def _row(row: Mapping[str, object]) -> dict[str, object]:
+    """Counts stay numbers; money and instants travel as text, whatever the database made of them."""
+    return {k: v if v is None or k in _COUNTS else str(v) for k, v in row.items()}
+
+
 def _exists(url: str) -> bool:
     from pathlib import Path
 
@@ -91,5 +96,7 @@ RESOURCES = (
         changed_at="created_at",
     ),
 )
+
+_COUNTS = frozenset(f.name for r in RESOURCES for f in r.schema if pa.types.is_integer(f.type))
 
 SOURCE = Source("control", RESOURCES, connect)

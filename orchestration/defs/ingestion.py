@@ -1,7 +1,5 @@
 """One multi-asset a system: its raw tables, each of which can be loaded alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg
@@ -35,7 +33,7 @@ def raw_assets(system: str) -> dg.AssetsDefinition:
         for r in described.resources
     ]
 
-    @dg.multi_asset(name=f"load_{system}", specs=specs, can_subset=True, pool=POOL)
+    @dg.multi_asset(name=f"load_{system}", specs=specs, can_subset=True, pool=POOL, required_resource_keys={"platform"})
     def loaded(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         platform: Platform = context.resources.platform
         wanted = {k.path[-1].removeprefix(f"{system}_") for k in context.selected_asset_keys}

@@ -1,7 +1,5 @@
 """The published generation as an asset: what dashboards and the delivery engine read."""
 
-from __future__ import annotations
-
 import time
 
 import dagster as dg
@@ -24,6 +22,7 @@ def generation(upstream: list[dg.AssetKey]) -> dg.AssetsDefinition:
         kinds={"duckdb"},
         description="A new file with canonical, KPI, outbox and operations tables, swapped in atomically. No raw data.",
         pool=POOL,
+        required_resource_keys={"platform"},
     )
     def published_generation(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         platform: Platform = context.resources.platform

@@ -1,7 +1,5 @@
 """The gates, visible as assets and asset checks. They show what the gates found; publish and the engine enforce it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 
@@ -43,6 +41,7 @@ def raw_gate(system: str) -> dg.AssetsDefinition:
             ),
         ],
         pool=POOL,
+        required_resource_keys={"platform"},
     )
     def gated(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         from quality.runner import run_raw
@@ -93,6 +92,7 @@ def canonical_gate(models: list[dg.AssetKey]) -> dg.AssetsDefinition:
         ],
         check_specs=[dg.AssetCheckSpec("totals_tie", asset=CANONICAL_GATE)],
         pool=POOL,
+        required_resource_keys={"platform"},
     )
     def gated(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         from quality.runner import run_canonical

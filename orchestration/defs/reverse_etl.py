@@ -1,17 +1,17 @@
 """One asset a sync: what the published outbox asks for, delivered through the ledger. The engine decides; this calls."""
 
-from __future__ import annotations
-
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
+from common.settings import Firm
 from orchestration.defs.publish import GENERATION
 from orchestration.platform import Platform, Step
 from reverse_etl.spec import SyncSpec
-from reverse_etl.syncs import syncs
+from reverse_etl.syncs import saga_steps, syncs
 
 
 def push_key(spec: SyncSpec) -> dg.AssetKey:
@@ -42,9 +42,9 @@ def push(platform: Platform, spec: SyncSpec, run_id: str) -> Any:
     return result
 
 
-def push_assets(platform_systems: str) -> list[dg.AssetsDefinition]:
+def push_assets(firm: Firm) -> list[dg.AssetsDefinition]:
     """The syncs of a firm, each after those that it requires."""
-    specs = {spec.sync_id: spec for spec in syncs(platform_systems)}  # type: ignore[arg-type]
+    specs = {spec.sync_id: spec for spec in syncs(firm)}
     return [_push_asset(spec, specs) for spec in specs.values()]
 
 
@@ -68,6 +68,7 @@ def _push_asset(spec: SyncSpec, specs: dict[str, SyncSpec]) -> dg.AssetsDefiniti
             dg.AssetCheckSpec("delivered", asset=key, description="Nothing was refused by gate, guard or target."),
         ],
         pool=f"target_{spec.target}",
+        required_resource_keys={"platform"},
     )
     def delivered(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         result = push(context.resources.platform, spec, context.run_id)
@@ -91,3 +92,38 @@ def _push_asset(spec: SyncSpec, specs: dict[str, SyncSpec]) -> dg.AssetsDefiniti
         )  # fmt: skip
 
     return delivered
+
+
+SAGA = dg.AssetKey("saga_opportunity_to_project")
+
+
+def saga_asset(firm: Firm) -> dg.AssetsDefinition:
+    """How far each won deal is on its way through the systems; opens an exception where one is stuck."""
+    steps = saga_steps(firm)
+
+    @dg.asset(
+        key=SAGA,
+        deps=[push_key(spec) for _, spec in steps],
+        group_name="reverse_etl",
+        required_resource_keys={"platform"},
+        description="Opportunity to project: "
+        + ", then ".join(name for name, _ in steps)
+        + ". A view over deliveries.",
+    )
+    def saga_opportunity_to_project(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        from reverse_etl import saga
+        from reverse_etl.outbox import read
+
+        platform: Platform = context.resources.platform
+        started = time.perf_counter()
+        generation = platform.config.published.resolve()
+        with platform.ledger() as ledger:
+            found = saga.advance(
+                ledger, platform.clock, steps, {spec.sync_id: read(generation, spec) for _, spec in steps}
+            )
+        states = Counter(one.state for one in found)
+        told = ", ".join(f"{n:,} {state}" for state, n in sorted(states.items())) or "none"
+        platform.report(Step("saga", "opportunity to project", len(found), time.perf_counter() - started, told))
+        return dg.MaterializeResult(metadata=dict(states))
+
+    return saga_opportunity_to_project

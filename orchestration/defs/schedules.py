@@ -1,13 +1,13 @@
 """When things run. All schedules and sensors are off until somebody turns them on in the UI."""
 
-from __future__ import annotations
+from typing import Any
 
 import dagster as dg
 
 from orchestration.platform import Platform
 
 
-def schedules(loop: dg.UnresolvedAssetJobDefinition) -> list[dg.ScheduleDefinition]:
+def schedules(loop: Any) -> list[dg.ScheduleDefinition]:
     """The loop by day for the status of deals and invoices, and by night for everything that is heavy."""
     return [
         dg.ScheduleDefinition(
@@ -22,7 +22,7 @@ def schedules(loop: dg.UnresolvedAssetJobDefinition) -> list[dg.ScheduleDefiniti
     ]  # fmt: skip
 
 
-def waiting_deliveries(job: dg.UnresolvedAssetJobDefinition, sync_ids: list[str]) -> dg.SensorDefinition:
+def waiting_deliveries(job: Any, sync_ids: list[str]) -> dg.SensorDefinition:
     """Wakes the pushes when a delivery's time has come: a throttled row, one in doubt whose settle time is over."""
 
     @dg.sensor(

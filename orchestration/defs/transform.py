@@ -1,7 +1,5 @@
 """The dbt project as assets: one a model, from the manifest, built by dbt in this process."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -66,12 +64,20 @@ def model_assets(manifest: dict[str, Any], systems: tuple[str, ...]) -> dg.Asset
     ]
     by_name = {node["name"]: uid for uid, node in nodes.items()}
 
-    @dg.multi_asset(name="build_model", specs=specs, can_subset=True, pool=POOL)
+    @dg.multi_asset(name="build_model", specs=specs, can_subset=True, pool=POOL, required_resource_keys={"platform"})
     def built(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         platform: Platform = context.resources.platform
         started = time.perf_counter()
         wanted = sorted(k.path[-1] for k in context.selected_asset_keys)
-        rows = platform.dbt.build(None if len(wanted) == len(specs) else wanted)
+        whole = len(wanted) == len(specs)
+        if whole and platform.built.is_current():
+            platform.report(
+                Step("model", "dbt", None, time.perf_counter() - started, "nothing changed since the last build")
+            )
+            return
+        rows = platform.dbt.build(None if whole else wanted)
+        if whole:
+            platform.built.remember()
         models = [r for r in rows if r.unique_id in nodes]
         tests = [r for r in rows if r.resource_type in ("test", "unit_test")]
         platform.report(

@@ -81,7 +81,7 @@ def generation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     con.execute(
         "create table quality.quarantine as select 'kantata' as system, 'time_entries' as table_name, "
-        "'time_hours_in_range' as rule, 5000.0 as amount, 'EUR' as currency"
+        "'time_hours_in_range' as rule, 5000.0 as amount, 'EUR' as currency, null::timestamp as resolved_at"
     )
     con.close()
     link = path.parent / "current.duckdb"

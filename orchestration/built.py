@@ -1,0 +1,48 @@
+"""What the model was last built from, so that a run on which nothing changed rebuilds nothing.
+
+A build depends on the raw versions, the quarantine, the project's code, and the day: stocks are stated as of today.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from common.clock import Clock
+from common.settings import Settings
+from orchestration.dbt import Dbt
+
+
+class Built:
+    """The record of the last whole build, beside the warehouse."""
+
+    def __init__(self, config: Settings, clock: Clock, dbt: Dbt) -> None:
+        self._config = config
+        self._clock = clock
+        self._dbt = dbt
+        self._path = config.home / "built.txt"
+
+    def is_current(self) -> bool:
+        """Whether a build now would make what is there already."""
+        return self._path.exists() and self._config.published.exists() and self._path.read_text() == self._inputs()
+
+    def remember(self) -> None:
+        """Record that the model is built from what is there now."""
+        self._path.write_text(self._inputs())
+
+    def _inputs(self) -> str:
+        con = duckdb.connect(str(self._config.warehouse))
+        try:
+            tables = con.execute(
+                "select table_schema, table_name from information_schema.columns "
+                "where column_name = '_load_seq' and table_schema like 'raw\\_%' escape '\\' order by 1, 2"
+            ).fetchall()
+            marks = [
+                (s, t, *con.execute(f'select max(_load_seq), count(*) from "{s}"."{t}"').fetchall()[0])
+                for s, t in tables
+            ]
+            held = con.execute(
+                "select count(*), count(*) filter (resolved_at is not null), max(detected_at) from quality.quarantine"
+            ).fetchall()
+        finally:
+            con.close()
+        return repr((marks, held, self._dbt.fingerprint(), self._clock.now().date().isoformat()))
