@@ -58,8 +58,8 @@ select
         reason="case when ineligible_reason is not null then 'no approved deal' end",
         payload=json_payload([
             ['companyName', 'customer_name'],
-            ['subsidiary', 'coalesce(shown_entity, legal_entity_id)'],
-            ['currency', 'coalesce(shown_currency, default_currency, currency)'],
+            ['subsidiary', proposed('erp_id', 'shown_entity', 'legal_entity_id')],
+            ['currency', proposed('erp_id', 'shown_currency', 'coalesce(default_currency, currency)')],
             ['custentity_crm_account', "'salesforce:' || account_id"],
         ]),
         native_id='erp_id',

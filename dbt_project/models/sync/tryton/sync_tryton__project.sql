@@ -31,7 +31,7 @@ select
         key='provisioning_key',
         reason='ineligible_reason',
         payload=json_payload([
-            ['name', 'coalesce(shown_name, opportunity_name)'],
+            ['name', proposed('project_id', 'shown_name', 'opportunity_name')],
             ['party', native_ref('customer', 'tryton', "'party_' || account_id")],
             ['company', 'legal_entity_id'],
             ['invoice_method', 'invoice_method'],
