@@ -115,9 +115,11 @@ class Cluster:
                     timeout=START_SECONDS, **self._as_servant(),
                 )  # fmt: skip
             except (subprocess.CalledProcessError, OSError):
-                copy = self._root / "postgresql"
+                # The programs find their libraries by a path relative to themselves: keep the shape.
+                package = source.parent
+                copy = self._root / package.name / source.name
                 shutil.copytree(source, copy, symlinks=True)
-                libraries = source.parent.with_name(source.parent.name + ".libs")
+                libraries = package.with_name(package.name + ".libs")
                 if libraries.is_dir():
                     shutil.copytree(libraries, self._root / libraries.name, symlinks=True)
                 return copy / "bin"
