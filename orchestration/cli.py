@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import signal
@@ -29,7 +30,8 @@ from orchestration.platform import Platform, Step, platform
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Throughline: from quote to cash, pushed exactly once."
 )
-console = Console(highlight=False)
+# Wide enough for a line of progress, also where the output goes to a file.
+console = Console(highlight=False, width=max(shutil.get_terminal_size((160, 24)).columns, 120))
 
 
 def _tell(step: Step) -> None:
@@ -61,6 +63,8 @@ def _dagster_home(config: Settings) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(ROOT / "orchestration" / "dagster.yaml", home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(home)
+    # Libraries' own chatter belongs into Dagster's log, not between our lines of progress.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     return home
 
 

@@ -105,14 +105,24 @@ def _deliveries(console: Console, delivered: Sequence[dict[str, Any]]) -> None:
         table.add_row(
             row["sync"],
             *(f"{row[k]:,}" for k in ("created", "updated", "adopted", "unchanged")),
-            f"{sum(row['waiting'].values()):,}",
+            f"{sum(n for why, n in row['waiting'].items() if why.removeprefix('ineligible: ') not in NOT_MEANT):,}",
         )
     console.print()
     console.print(table)
 
 
+# Rows that nobody means to push: they wait for nothing.
+NOT_MEANT = ("not won", "not a services deal", "no approved deal")
+WORDS = {"dependency": "waits for another row (its customer or project) to be there first"}
+
+
 def _waiting(console: Console, delivered: Sequence[dict[str, Any]]) -> None:
-    reasons = [(count, row["sync"], reason) for row in delivered for reason, count in row["waiting"].items() if count]
+    reasons = []
+    for row in delivered:
+        for reason, count in row["waiting"].items():
+            plain = reason.removeprefix("ineligible: ")
+            if count and plain not in NOT_MEANT:
+                reasons.append((count, row["sync"], WORDS.get(plain, plain)))
     if not reasons:
         console.print("\nNothing waits.")
         return

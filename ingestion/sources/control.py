@@ -1,9 +1,10 @@
-"""Source: the control store (deliveries, attempts, plans, exceptions), for the KPIs on the health of the syncs.
+"""Source: the control store's deliveries, for the KPIs on the health of the syncs.
 
 Not an outside system: the ledger's own tables, read through SQLAlchemy from wherever `THROUGHLINE_CONTROL_STORE` says.
 Payloads stay in the ledger; what is read here carries states, times, amounts and error codes.
 
-Data flow: table `delivery` -> `raw_control.delivery`, `plan` -> `raw_control.plan`. Snapshots; nothing is deleted there.
+Data flow: table `delivery` -> `raw_control.delivery`, a snapshot; nothing is deleted there. Which plan a delivery is in
+is left out: it changes with every run, and a row that waits would be a new version each time.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class ControlStore:
             with engine.connect() as connection:
                 rows = connection.execution_options(yield_per=_PAGE).execute(query)
                 for part in rows.mappings().partitions(_PAGE):
-                    yield b"\n".join(msgspec.json.encode(dict(row)) for row in part)
+                    yield b"\n".join(msgspec.json.encode(_row(row)) for row in part)
         finally:
             engine.dispose()
 
@@ -74,7 +75,7 @@ RESOURCES = (
         "delivery",
         ("delivery_id",),
         pa.schema(
-            [(name, pa.string()) for name in ("delivery_id", "plan_id", "sync_id", "target", "object", "ext_key")]
+            [(name, pa.string()) for name in ("delivery_id", "sync_id", "target", "object", "ext_key")]
             + [("version", pa.int64()), ("attempts", pa.int64())]
             + [(name, pa.string()) for name in ("op", "state", "held_reason", "error_class", "error_code")]
             + [(name, pa.string()) for name in ("business_key", "client", "amount", "currency", "legal_entity_code")]
@@ -82,18 +83,6 @@ RESOURCES = (
         ),
         mode="snapshot",
         changed_at="updated_at",
-    ),
-    Resource(
-        "plan",
-        "plan",
-        ("plan_id",),
-        pa.schema(
-            [(name, pa.string()) for name in ("plan_id", "sync_id", "run_id", "digest", "gate_result", "guard_result")]
-            + [(f"n_{name}", pa.int64()) for name in ("desired", "create", "update", "unchanged")]
-            + [("state", pa.string()), ("created_at", _WHEN)]
-        ),
-        mode="snapshot",
-        changed_at="created_at",
     ),
 )
 

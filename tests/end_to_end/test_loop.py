@@ -39,6 +39,7 @@ class Firm:
     platform: Platform
     first: Outcome
     second: Outcome
+    expected: answers.LoopExpectation
     commits_after_first: dict[str, int]
 
     def ask(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
@@ -67,6 +68,7 @@ def firm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
     clock = here.clock
     assert isinstance(clock, FileClock)
     truth = firm_truth(here.config)
+    expected = answers.loop_expectations(truth, clock.now())
     servers = Servers(Path(here.config.home) / "systems", clock, truth).start()
     for name, value in servers.environment().items():
         patch.setenv(name, value)
@@ -79,7 +81,7 @@ def firm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
         again = platform()
         second = run_loop(again)
         assert second.error is None, second.error
-        yield Firm(truth, servers, again, first, second, commits)
+        yield Firm(truth, servers, again, first, second, expected, commits)
     finally:
         servers.stop()
         patch.undo()
@@ -92,15 +94,13 @@ def _provisionable(firm: Firm) -> list[str]:
 def test_every_won_and_approved_deal_has_one_customer_one_project_one_schedule_and_its_ids_are_in_the_crm(
     firm: Firm,
 ) -> None:
+    from sandbox.fakes.kantata import created_keys
     from sandbox.project import salesforce
 
     deals = _provisionable(firm)
     assert len(deals) > 50
     crm = firm.servers.fakes["salesforce"].store
-    projects = Counter(
-        w.record.get("throughline_key") or w.record.get("custom_fields", {}).get("throughline_key")
-        for w in firm.servers.fakes["kantata"].store.select("workspaces")
-    )
+    projects = Counter(created_keys(firm.servers.fakes["kantata"].store))
     schedules = Counter(
         str(r.record.get("externalid") or r.record.get("externalId"))
         for r in firm.servers.fakes["netsuite"].store.select("customrecord_billing_schedule")
@@ -118,15 +118,16 @@ def test_every_won_and_approved_deal_has_one_customer_one_project_one_schedule_a
         assert firm.servers.fakes["kantata"].store.get("workspaces", str(record.record["PSA_Project_Id__c"]))
         assert schedules[f"opp_{opportunity}_1"] == 1, deal
         assert customers[f"salesforce_{record.record['AccountId']}"] == 1, deal
-    assert max(n for key, n in projects.items() if key) == 1
+    assert set(projects.values()) == {1}
+    assert len(projects) >= len(firm.expected.to_create)
 
 
 def test_the_first_run_created_only_what_was_missing(firm: Firm) -> None:
-    new = [p for p in firm.truth.projects if p.created_at is None and p.opportunity_id in set(_provisionable(firm))]
     created = {row["sync"]: row["created"] for row in firm.first.delivered}
-    assert created["kantata__project"] == len({p.opportunity_id for p in new})
-    assert created["netsuite__billing_schedule"] == created["kantata__project"]
-    assert created["salesforce__invoice_status"] > 1_000
+    assert created["kantata__project"] == len(firm.expected.to_create)
+    assert created["netsuite__billing_schedule"] == len(firm.expected.to_create)
+    assert created["netsuite__customer"] == len(firm.expected.new_customers)
+    assert created["salesforce__invoice_status"] == len(firm.expected.posted_invoices)
     assert created["netsuite__time_entry"] > 100
 
 
@@ -237,7 +238,9 @@ def test_as_reported_and_restated_differ_where_the_firm_was_late_or_changed_a_ra
 
 def test_after_a_week_only_what_changed_is_sent(firm: Firm) -> None:
     before = firm.commits()
-    desired = sum(firm.ask(f"select count(*) from sync.{spec.relation} where eligible")[0][0] for spec in firm.platform.syncs())
+    desired = sum(
+        firm.ask(f"select count(*) from sync.{spec.relation} where eligible")[0][0] for spec in firm.platform.syncs()
+    )
     firm.servers.tick(7)
     week = firm.loop()
     assert week.error is None, week.error

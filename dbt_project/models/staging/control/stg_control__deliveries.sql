@@ -4,7 +4,6 @@ with versions as (
 
 select
     delivery_id,
-    plan_id,
     sync_id,
     target,
     object,
