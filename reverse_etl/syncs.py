@@ -121,7 +121,7 @@ TRYTON: tuple[SyncSpec, ...] = (
     ),
     SyncSpec(
         target="tryton", object="billing_schedule", entity="billing_schedule",
-        record_type="project.work", key_field="comment",
+        record_type="account.invoice.line", key_field="note",
         capability=Capability.FINDABLE, mode=UPSERT,
         # project: $ref to the project; amount, currency, billing_method of the sale that was won.
         fields=("project", "billing_method", "amount", "currency"),
@@ -145,7 +145,7 @@ TRYTON: tuple[SyncSpec, ...] = (
     ),
     SyncSpec(
         target="tryton", object="time_entry", entity="time_entry",
-        record_type="analytic_account.line", key_field="reference",
+        record_type="ir.note", key_field="message",
         capability=Capability.FINDABLE, mode=UPSERT,
         fields=("time_entry", "project", "employee", "work_date", "hours", "billable"),
         owner_role="finance", sla_hours=24, parallel=1, lane=BULK_LANE,

@@ -92,10 +92,13 @@ def _activate(environment: Environment, conf: Path, environ: dict[str, str]) -> 
     )  # fmt: skip
 
 
-def _put(files: dict[Path, Path]) -> None:
-    """Move finished files to their final names, the one that says 'complete' last."""
+def _put(kind: str, files: dict[Path, Path]) -> None:
+    """Move finished files to their final names, and remove what older keys left."""
     for source, target in files.items():
         shutil.move(source, target)
+    for old in home().glob(f"{kind}-*"):
+        if old not in files.values():
+            old.unlink(missing_ok=True)
 
 
 def business(clock: Clock, progress: Progress = quiet) -> tuple[Path, Path]:
@@ -136,7 +139,7 @@ def business(clock: Clock, progress: Progress = quiet) -> tuple[Path, Path]:
         copy(folder / f"{DATABASE}.sqlite", folder / "clean.sqlite")
         (folder / "secret.json").write_text(json.dumps({"user": INTEGRATION_USER, "password": password}))
         (folder / "secret.json").chmod(0o600)
-        _put({folder / "clean.sqlite": database, folder / "secret.json": secret})
+        _put("business", {folder / "clean.sqlite": database, folder / "secret.json": secret})
         shutil.rmtree(folder, ignore_errors=True)
     return database, secret
 
@@ -176,7 +179,7 @@ def master(clock: Clock, progress: Progress = quiet) -> tuple[Path, Path]:
             cluster.stop()
         (folder / "secret.json").write_text(json.dumps({"user": INTEGRATION_USER, "password": password}))
         (folder / "secret.json").chmod(0o600)
-        _put({folder / "cluster.tar": archive, folder / "secret.json": secret})
+        _put("master", {folder / "cluster.tar": archive, folder / "secret.json": secret})
         shutil.rmtree(folder, ignore_errors=True)
     return archive, secret
 

@@ -1,5 +1,5 @@
--- Tryton has no billing schedule: a line in the project's comment stands for it. The CRM's copy of its id says that it
--- is there; its fields are not read back one by one.
+-- Tryton has no billing schedule: an invoice line that waits for its invoice stands for it. The CRM's copy of its id says
+-- that it is there; its fields are not read back one by one.
 with deals as (
     select * from {{ ref('int_deal_to_provision') }}
     where crm_system = 'tryton'

@@ -1,4 +1,4 @@
--- Approved hours as analytic lines, which is where Tryton keeps cost by project.
+-- Approved hours with their dimensions: in Tryton the PSA's line is the ERP's, so a note on it says that finance has it.
 with time_entries as (
     select * from {{ ref('int_time_to_export') }}
     where source_system = 'tryton'
