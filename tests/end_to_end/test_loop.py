@@ -50,12 +50,20 @@ class Firm:
             con.close()
 
     def commits(self) -> dict[str, int]:
-        return {name: len(fake.store.commits()) for name, fake in self.servers.fakes.items()}
+        return commits(self.servers)
 
     def loop(self) -> Outcome:
         """One more loop, in a fresh platform as a new command would have."""
         self.platform = platform()
         return run_loop(self.platform)
+
+
+def commits(servers: Servers) -> dict[str, int]:
+    """Writes of ours that took effect. Kantata keeps what hangs on a workspace as records of their own."""
+    return {
+        name: sum(name != "kantata" or c.object == "workspaces" for c in fake.store.commits())
+        for name, fake in servers.fakes.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +85,11 @@ def firm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
     try:
         first = run_loop(here)
         assert first.error is None, first.error
-        commits = {name: len(fake.store.commits()) for name, fake in servers.fakes.items()}
+        after_first = commits(servers)
         again = platform()
         second = run_loop(again)
         assert second.error is None, second.error
-        yield Firm(truth, servers, again, first, second, expected, commits)
+        yield Firm(truth, servers, again, first, second, expected, after_first)
     finally:
         servers.stop()
         patch.undo()
@@ -127,7 +135,8 @@ def test_the_first_run_created_only_what_was_missing(firm: Firm) -> None:
     assert created["kantata__project"] == len(firm.expected.to_create)
     assert created["netsuite__billing_schedule"] == len(firm.expected.to_create)
     assert created["netsuite__customer"] == len(firm.expected.new_customers)
-    assert created["salesforce__invoice_status"] == len(firm.expected.posted_invoices)
+    invoices = {i.id for i in firm.truth.invoices if i.document_type == "invoice"}
+    assert created["salesforce__invoice_status"] == len(invoices & set(firm.expected.posted_invoices))
     assert created["netsuite__time_entry"] > 100
 
 
