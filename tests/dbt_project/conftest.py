@@ -109,9 +109,7 @@ def fill(path: Path, facts: Mapping[str, Rows], quarantine: Rows = ()) -> None:
     connection.close()
 
 
-def dbt(
-    project: Path, warehouse: Path, *arguments: str, target: Path | None = None, **variables: Any
-) -> None:
+def dbt(project: Path, warehouse: Path, *arguments: str, target: Path | None = None, **variables: Any) -> None:
     """Run dbt on a project and a warehouse; fails with what dbt said.
 
     `target` is where dbt writes; a project of the tree needs one outside of it.
@@ -191,7 +189,15 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Bu
             (project / "seeds" / "reporting_points_added.csv").write_text(points_csv(points))
         warehouse = folder / "warehouse.duckdb"
         fill(warehouse, facts, quarantine)
-        dbt(project, warehouse, command, "--exclude", "test_type:unit", "path:models/staging/control+", **variables)
+        dbt(
+            project,
+            warehouse,
+            command,
+            "--exclude",
+            "test_type:unit",
+            "path:models/staging/control+",
+            **variables,
+        )
         connection = duckdb.connect(str(warehouse))
         opened.append(connection)
         return Built(warehouse, connection)

@@ -58,8 +58,10 @@ def people() -> dict[str, list[dict[str, Any]]]:
 
 
 def hours() -> dict[str, list[dict[str, Any]]]:
-    entry = {"known_from": A, "project_source_id": "P1", "resource_ref": "ann@x.example", "work_date": "2026-01-05",
-             "hours": 8, "billable": True, "bill_rate": 100, "currency": "EUR", "status": "approved", "approved_at": A}  # fmt: skip
+    entry = {
+        "known_from": A, "project_source_id": "P1", "resource_ref": "ann@x.example", "work_date": "2026-01-05",
+        "hours": 8, "billable": True, "bill_rate": 100, "currency": "EUR", "status": "approved", "approved_at": A,
+    }  # fmt: skip
     return {
         "map_legal_entity__netsuite": [
             {"source_id": "1", "code": "DE01", "name": "DE", "functional_currency": "EUR", "country": "DE",
@@ -87,13 +89,17 @@ def built(build: Callable[..., Any]) -> Any:
 
 def key_of(built: Any, system: str, id_: str) -> str:
     return built.one(
-        "select x.customer_key from canonical.xref_customer as x where x.source_system = ? and x.source_id = ?", system, id_
+        "select x.customer_key from canonical.xref_customer as x where x.source_system = ? and x.source_id = ?",
+        system,
+        id_,
     )
 
 
 def rule_of(built: Any, system: str, id_: str) -> tuple[Any, ...]:
     return built.rows(
-        "select match_rule, decided_by from canonical.xref_customer where source_system = ? and source_id = ?", system, id_
+        "select match_rule, decided_by from canonical.xref_customer where source_system = ? and source_id = ?",
+        system,
+        id_,
     )[0]
 
 
@@ -134,7 +140,9 @@ def test_the_owner_of_each_attribute_is_believed(built):
 
 
 def test_the_record_that_survived_a_merge_speaks(built):
-    name = built.one("select name from canonical.dim_customer where customer_key = ?", key_of(built, "salesforce", "A2"))
+    name = built.one(
+        "select name from canonical.dim_customer where customer_key = ?", key_of(built, "salesforce", "A2")
+    )
     assert name == "Birch"
 
 
@@ -150,7 +158,9 @@ def test_a_worker_is_one_by_number_then_by_mail(built):
 
 def test_hours_that_were_pushed_and_read_back_are_counted_once(built):
     assert built.one("select count(distinct time_entry_key) from canonical.fct_time_entry") == 2
-    wip = built.one("select sum(value) from kpi.kpi_value where measure = 'unbilled_wip' and dimension = 'none' and period = '2026-01'")
+    wip = built.one(
+        "select sum(value) from kpi.kpi_value where measure = 'unbilled_wip' and dimension = 'none' and period = '2026-01'"
+    )
     assert float(wip) == 1600
     rows = built.rows(
         "select source_id, match_rule, is_origin from canonical.xref_time_entry where source_system = 'netsuite' order by 1"

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 TODAY = datetime(2026, 10, 15, 6, 0, tzinfo=UTC)
 SEED = 7
+CURRENCY = {"DE01": "EUR", "US01": "USD"}
 STAGES = {
     "work>submit": "work_to_submit",
     "submit>approve": "submit_to_approve",
@@ -68,7 +69,11 @@ def people(truth: Truth, bad: set[str]) -> Iterator[tuple[str, list[dict[str, An
         }
         for r in truth.fx_rates
     ]  # fmt: skip
-    for system, since in (("salesforce", "created_at"), ("kantata", "known_to_psa_at"), ("netsuite", "known_to_erp_at")):
+    for system, since in (
+        ("salesforce", "created_at"),
+        ("kantata", "known_to_psa_at"),
+        ("netsuite", "known_to_erp_at"),
+    ):
         yield f"map_customer__{system}", [
             {
                 "source_id": c.id, "name": c.name, "legal_name": c.legal_name, "country": c.country,
@@ -257,6 +262,15 @@ def documents(truth: Truth, bad: set[str]) -> dict[str, list[dict[str, Any]]]:
     }  # fmt: skip
 
 
+def quarantine(truth: Truth) -> list[dict[str, Any]]:
+    """What the gates hold back of the firm's known defects."""
+    return [
+        {"system": d.system, "table_name": d.object, "instance": "main", "source_id": d.record_id, "record_hash": "h",
+         "rule": d.rule, "reason": d.rule, "amount": d.amount, "currency": d.currency}
+        for d in truth.defects
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def truth() -> Truth:
     return build_firm(TODAY, SEED)
@@ -265,10 +279,10 @@ def truth() -> Truth:
 @pytest.fixture(scope="module")
 def values(build: Callable[..., Any], truth: Truth) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     """kpi_value by (measure, entity, period, basis, currency, dimension, dimension value)."""
-    built = build(facts(truth), now=f"{TODAY:%Y-%m-%dT%H:%M:%S}")
+    built = build(facts(truth), quarantine=quarantine(truth), now=f"{TODAY:%Y-%m-%dT%H:%M:%S}")
     rows = built.rows(
         "select measure, legal_entity_code, period, basis, currency, dimension, dimension_value, value, numerator,"
-        " denominator, n, n_excluded, is_provisional from kpi.kpi_value"
+        " denominator, n, n_excluded, is_provisional, excluded_amount, excluded_reasons from kpi.kpi_value"
     )
     return {row[:7]: row[7:] for row in rows}
 
@@ -370,11 +384,10 @@ def test_latency_equals_the_known_answers(values, points, truth):
 def test_latency_counts_what_it_leaves_out(values, points, truth):
     for p in points:
         told = answers.billing_latency(truth, p.legal_entity_id, p.period, p.knowledge_at)
-        found = values.get(
-            ("billing_latency_days", p.legal_entity_id, p.period, p.basis, None, "weighting", "amount")
-        )
+        found = values.get(("billing_latency_days", p.legal_entity_id, p.period, p.basis, None, "weighting", "amount"))
+        held_back = sum(d.object == "transaction" and d.currency == CURRENCY[p.legal_entity_id] for d in truth.defects)
         if told.n:
-            assert (found[3], found[4]) == (told.n, told.n_excluded), p
+            assert (found[3], found[4]) == (told.n, told.n_excluded + held_back), p
 
 
 def test_cycle_time_equals_the_known_answers(values, points, truth):
@@ -408,3 +421,39 @@ def test_as_reported_and_restated_differ_where_the_firm_says_so(values, points):
     ]
     assert len({p.legal_entity_id for p in changed}) == 2
     assert all(p.as_of < date(2026, 10, 1) for p in changed)
+
+
+def test_quarantined_rows_count_nowhere_but_in_what_is_left_out(values, truth):
+    """Each defect's row is told beside the measures that miss it, with its money, in the books of its currency."""
+    hours = [d for d in truth.defects if d.object == "time_entries"]
+    documents = [d for d in truth.defects if d.object == "transaction"]
+    for entity, currency in CURRENCY.items():
+        row = values["unbilled_wip", entity, "2026-03", "restated", currency, "none", "all"]
+        mine = [d for d in hours + documents if d.currency == currency]
+        assert mine
+        assert row[4] == len(mine)
+        assert row[6] == sum(d.amount for d in mine)
+    group = values["quote_to_project_days", "all", "2026-03", "restated", None, "statistic", "mean"]
+    for rule in ("opportunity_amount_present", "project_currency_known"):
+        n = sum(d.rule == rule for d in truth.defects)
+        assert n
+        assert f"{rule}:{n}" in group[7].split(";")
+
+
+def test_the_group_adds_up(values, points):
+    """The group's row is the sum of the entities' rows, or the ratio of their sums."""
+    for period in {p.period for p in points}:
+        for basis in ("as_reported", "restated"):
+            wip = [
+                values["unbilled_wip_group_eur", e, period, basis, "EUR", "none", "all"][0] for e in ("DE01", "US01")
+            ]
+            assert values["unbilled_wip_group_eur", "all", period, basis, "EUR", "none", "all"][0] == sum(wip)
+            key = (period, basis, None, "statistic", "mean")
+            parts = [
+                values[("quote_to_project_days", e, *key)]
+                for e in ("DE01", "US01")
+                if ("quote_to_project_days", e, *key) in values
+            ]
+            if parts:
+                expected = sum(p[1] for p in parts) / sum(p[2] for p in parts)
+                assert close(values[("quote_to_project_days", "all", *key)][0], expected)

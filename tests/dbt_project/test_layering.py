@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,24 @@ def test_every_outbox_model_has_one_exposure_with_an_owner(manifest):
     assert len(outboxes) == 6
     assert sorted(parent for parent, _ in exposed) == sorted(outboxes)
     assert {owner for _, owner in exposed} <= {"finance", "delivery", "sales_ops", "it", "data_steward"}
+
+
+# Words that engines say differently; each has a macro of its own in macros/cross_engine.
+ENGINE_WORDS = re.compile(
+    r"\b(qualify|date_diff|datediff|unnest|generate_series|string_agg|strftime|date_format|timezone|json_object|epoch_us"
+    r"|to_utc_timestamp|from_utc_timestamp)\b",
+    re.IGNORECASE,
+)
+
+
+def test_engines_words_stay_in_their_macros(dbt_project):
+    said = [
+        f"{path.name}: {word.group()}"
+        for layer_name in ("canonical", "kpi", "sync")
+        for path in sorted((dbt_project / "models" / layer_name).rglob("*.sql"))
+        for word in ENGINE_WORDS.finditer(re.sub(r"--.*", "", path.read_text()))
+    ]
+    assert said == []
 
 
 def test_every_kpi_says_what_it_is(manifest):

@@ -40,7 +40,13 @@ def facts() -> dict[str, list[dict[str, Any]]]:
     ]
     won = [d["source_id"] for d in deals if d["is_won"]] + ["O6"]
     events = [
-        {"source_id": f"{id_}-1", "opportunity_source_id": id_, "stage": "closed_won", "is_won": True, "occurred_at": A}
+        {
+            "source_id": f"{id_}-1",
+            "opportunity_source_id": id_,
+            "stage": "closed_won",
+            "is_won": True,
+            "occurred_at": A,
+        }
         for id_ in won
     ]
     events.append({"source_id": "O6-2", "opportunity_source_id": "O6", "stage": "negotiate", "is_won": False,
@@ -170,9 +176,7 @@ def test_business_states_decide_and_say_why(built):
 
 def resolved(payload: dict[str, Any], ids: dict[str, str]) -> dict[str, Any]:
     """The payload with its references filled in."""
-    return {
-        name: ids[value["$ref"]["key"]] if isinstance(value, dict) else value for name, value in payload.items()
-    }
+    return {name: ids[value["$ref"]["key"]] if isinstance(value, dict) else value for name, value in payload.items()}
 
 
 @pytest.mark.parametrize(
@@ -214,7 +218,10 @@ def test_a_new_project_is_proposed_from_deal_and_contract(built):
 
 def test_customers_without_an_approved_deal_are_no_row_of_the_erp(built):
     rows = outbox(built, "sync_netsuite__customer")
-    assert {key: row["eligible"] for key, row in rows.items()} == {"salesforce_A1": True, "salesforce_A2": True}
+    assert {key: row["eligible"] for key, row in rows.items()} == {
+        "salesforce_A1": True,
+        "salesforce_A2": True,
+    }
 
 
 def test_invoice_status_tells_what_is_open_and_when_money_came(built):

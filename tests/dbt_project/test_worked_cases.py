@@ -52,7 +52,13 @@ class Scene:
                  time_entry_source_id=f"{case}-{entry}", status=status, occurred_at=at)  # fmt: skip
 
     def document(
-        self, case: str, id_: str, project: str, posted: str, lines: list[tuple[str | None, float, float]], **row: Any
+        self,
+        case: str,
+        id_: str,
+        project: str,
+        posted: str,
+        lines: list[tuple[str | None, float, float]],
+        **row: Any,
     ) -> None:
         """lines: (entry or None, quantity, net); `line_types` gives the types, else all are time."""
         types = row.pop("line_types", ["time"] * len(lines))
@@ -94,7 +100,9 @@ def c01(s: Scene) -> None:
         s.status("C01", entry, "approved", approved)
     # The entry's own rate is corrected: two versions of it.
     s.entry("C01", "TE3", "P1", "2026-01-26", 10, 150, known_to="2026-02-04 09:00:00")
-    corrected = dict(s.facts["map_time_entry__kantata"][-1], bill_rate=180, known_from="2026-02-04 09:00:00", known_to=None)
+    corrected = dict(
+        s.facts["map_time_entry__kantata"][-1], bill_rate=180, known_from="2026-02-04 09:00:00", known_to=None
+    )
     s.facts["map_time_entry__kantata"].append(corrected)
     s.status("C01", "TE3", "approved", "2026-01-30 12:00:00")
     billed = [("TE1", 40, 6000.0), ("TE2", 30, 4500.0), ("TE3", 10, 1500.0)]
@@ -102,7 +110,14 @@ def c01(s: Scene) -> None:
     s.document("C01", "INV1", "P1", "2026-01-31 12:00:00", billed)
     s.document("C01", "CM1", "P1", "2026-02-04 12:00:00", [(e, -q, -n) for e, q, n in billed],
                document_type="credit_memo", corrects_source_id="INV1")  # fmt: skip
-    s.document("C01", "INV2", "P1", "2026-02-10 12:00:00", [*billed[:2], ("TE3", 10, 1800.0)], rebill_of_source_id="INV1")
+    s.document(
+        "C01",
+        "INV2",
+        "P1",
+        "2026-02-10 12:00:00",
+        [*billed[:2], ("TE3", 10, 1800.0)],
+        rebill_of_source_id="INV1",
+    )
     for day in ("2026-01-30", "2026-01-31", "2026-02-04", "2026-02-10"):
         s.point("C01", day)
     s.point("C01", "2026-01-31", "2026-02-28 23:59:59", "2026-01")
@@ -111,7 +126,10 @@ def c01(s: Scene) -> None:
 
 def c02(s: Scene) -> None:
     s.project("C02", "P1", rate_card_ref="RC1")
-    for rate, effective, recorded in ((100, "2025-01-01", "2024-12-01"), (110, "2026-02-01", "2026-03-15 10:00:00")):
+    for rate, effective, recorded in (
+        (100, "2025-01-01", "2024-12-01"),
+        (110, "2026-02-01", "2026-03-15 10:00:00"),
+    ):
         s.add("map_rate_card_line__kantata", source_id=f"C02-{rate}", rate_card_ref="RC1", role="Consultant",
               currency="USD", bill_rate=rate, effective_from=effective, recorded_at=recorded)  # fmt: skip
     for entry, day, hours, approved in (
@@ -157,7 +175,15 @@ def c10(s: Scene) -> None:
 
 
 def c12(s: Scene) -> None:
-    s.deal("C12", "O1", changes=[("2026-03-02 10:00:00", True), ("2026-03-09 09:00:00", False), ("2026-03-20 15:00:00", True)])
+    s.deal(
+        "C12",
+        "O1",
+        changes=[
+            ("2026-03-02 10:00:00", True),
+            ("2026-03-09 09:00:00", False),
+            ("2026-03-20 15:00:00", True),
+        ],
+    )
     s.project("C12", "P1", opportunity_ref="salesforce:C12-O1")
     for status, at in (("created", "2026-03-04 10:00:00"), ("active", "2026-03-05 10:00:00"),
                        ("on_hold", "2026-03-09 09:05:00"), ("active", "2026-03-23 15:00:00")):  # fmt: skip
@@ -201,7 +227,10 @@ def c27(s: Scene) -> None:
     s.add("map_contract_amendment__salesforce", source_id="C27-A1", contract_source_id="C27-K1", amendment_no=1,
           effective_date="2026-06-15", signed_at="2026-06-15 10:00:00", new_nte_cap=36000)  # fmt: skip
     s.project("C27", "P1", contract_ref="salesforce:C27-K1")
-    for entry, day, hours, approved in (("T1", "2026-04-30", 130, "2026-05-04"), ("T2", "2026-05-29", 40, "2026-06-02")):
+    for entry, day, hours, approved in (
+        ("T1", "2026-04-30", 130, "2026-05-04"),
+        ("T2", "2026-05-29", 40, "2026-06-02"),
+    ):
         s.entry("C27", entry, "P1", day, hours, 200)
         s.status("C27", entry, "submitted", f"{day} 18:00:00")
         s.status("C27", entry, "approved", approved)
@@ -299,19 +328,31 @@ def test_c14_weights_disagree_and_stages_add_up(value):
     assert value("C14", "2026-04", "billing_latency_days", "amount") == pytest.approx(16.384615384615383)
     stages = {
         name: value("C14", "2026-04", "billing_latency_days", name)
-        for name in ("work_to_submit", "submit_to_approve", "approve_to_ready", "ready_to_invoice", "invoice_to_post")
+        for name in (
+            "work_to_submit",
+            "submit_to_approve",
+            "approve_to_ready",
+            "ready_to_invoice",
+            "invoice_to_post",
+        )
     }
     assert stages["work_to_submit"] == pytest.approx(3.3846153846153846)
     assert stages["submit_to_approve"] == pytest.approx(3.0)
     # No source records the hold of the case yet: its days are between approval and invoice.
-    assert stages["approve_to_ready"] + stages["ready_to_invoice"] == pytest.approx(5.384615384615385 + 2.6153846153846154)
+    assert stages["approve_to_ready"] + stages["ready_to_invoice"] == pytest.approx(
+        5.384615384615385 + 2.6153846153846154
+    )
     assert stages["invoice_to_post"] == pytest.approx(2.0)
     assert sum(stages.values()) == pytest.approx(16.384615384615383)
 
 
 def test_c23_each_deal_is_counted_where_it_belongs(value, built):
     month = ("C23", "2026-03")
-    assert [value(*month, "quote_to_project_days", name) for name in ("mean", "median", "p90")] == [3.0, 3.0, 4.0]
+    assert [value(*month, "quote_to_project_days", name) for name in ("mean", "median", "p90")] == [
+        3.0,
+        3.0,
+        4.0,
+    ]
     assert value(*month, "won_without_project") == 1
     assert value(*month, "won_without_project", "oldest_age_days") == 21.0
     assert value(*month, "started_before_win") == 1

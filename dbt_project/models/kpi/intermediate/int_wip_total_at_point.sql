@@ -15,9 +15,7 @@ select
     cast(sum(case when m.leg = 'worked' then m.hours else 0 end) as decimal(18, 4)) as approved_hours,
     cast(sum(case when m.leg = 'worked' then m.amount else 0 end) as decimal(28, 10)) as worked_amount,
     cast(sum(case when m.leg = 'accepted' then m.amount else 0 end) as decimal(28, 10)) as accepted_amount,
-    cast(sum(case
-        when m.leg = 'unapproved' and t.wip_rule in ('by_entry', 'capped') then m.amount else 0
-    end) as decimal(28, 10)) as unapproved_amount,
+    cast(sum(case when m.leg = 'unapproved' then m.amount else 0 end) as decimal(28, 10)) as unapproved_amount,
     cast(sum(case
         when m.leg <> 'billed' then 0
         when t.wip_rule = 'by_entry' and not m.names_entry then 0

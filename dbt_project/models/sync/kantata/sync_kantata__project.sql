@@ -1,5 +1,6 @@
 -- A project for each won and approved deal. What the PSA owns (title, dates, the client's record) is proposed once, at
--- creation; after that the PSA's own value stands. What the CRM owns is kept right.
+-- creation; after that the PSA's own value stands. What the CRM owns is kept right; of a deal's contracts the project
+-- keeps the one that it delivers.
 with deals as (
     select * from {{ ref('int_deal_to_provision') }}
     where crm_system = 'salesforce'
@@ -19,6 +20,11 @@ clients as (
     group by customer_key
 ),
 
+contracts as (
+    select * from {{ ref('dim_contract') }}
+    where not is_deleted
+),
+
 wanted as (
     select
         d.*,
@@ -30,11 +36,13 @@ wanted as (
         p.end_date as shown_end_date,
         p.opportunity_ref as shown_opportunity,
         p.contract_ref as shown_contract,
+        k.source_ref as kept_contract,
         p.legal_entity_code as shown_entity,
         p.billing_method as shown_billing_method,
         p.service_line as shown_service_line
     from deals as d
     left join projects as p on d.project_key = p.project_key
+    left join contracts as k on p.contract_key = k.contract_key and d.opportunity_key = k.opportunity_key
     left join clients as c on d.customer_key = c.customer_key
 )
 
@@ -49,7 +57,7 @@ select
             ['start_date', proposed('project_id', 'shown_start_date', 'coalesce(start_date, cast(contract_approved_at as date))')],
             ['due_date', proposed('project_id', 'shown_end_date', 'end_date')],
             ['opportunity_ref', 'opportunity_ref'],
-            ['contract_ref', 'coalesce(contract_ref, shown_contract)'],
+            ['contract_ref', 'coalesce(kept_contract, contract_ref, shown_contract)'],
             ['legal_entity', 'legal_entity_code'],
             ['billing_method', 'billing_method'],
             ['service_line', 'service_line'],

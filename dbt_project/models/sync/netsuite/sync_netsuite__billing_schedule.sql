@@ -1,5 +1,6 @@
 -- What the ERP must know to bill an approved deal. The amount is the one that was signed: amendments are rows of the
--- contract, and the schedule's owner plans them.
+-- contract, and the schedule's owner plans them. A deal may have several contracts: a schedule that names one of them
+-- keeps it.
 with deals as (
     select * from {{ ref('int_deal_to_provision') }}
     where crm_system = 'salesforce'
@@ -13,9 +14,26 @@ schedules as (
     where source_system = 'netsuite' and not is_deleted
 ),
 
+contracts as (
+    select * from {{ ref('dim_contract') }}
+    where not is_deleted
+),
+
 wanted as (
     select
-        d.*,
+        d.opportunity_id,
+        d.opportunity_name,
+        d.provisioning_key,
+        d.ineligible_reason,
+        d.account_id,
+        d.client,
+        d.billing_method,
+        d.legal_entity_code,
+        coalesce(k.source_id, d.contract_id) as contract_id,
+        coalesce(k.original_amount, d.contract_amount, d.amount) as schedule_amount,
+        coalesce(k.currency, d.contract_currency) as contract_currency,
+        coalesce(k.start_date, d.start_date) as start_date,
+        coalesce(k.end_date, d.end_date) as end_date,
         s.source_id as schedule_id,
         s.name as shown_name,
         s.customer_source_id as shown_customer,
@@ -30,6 +48,7 @@ wanted as (
         s.status as shown_status
     from deals as d
     left join schedules as s on d.opportunity_ref = s.opportunity_ref and s.choice_no = 1
+    left join contracts as k on s.contract_ref = k.source_ref and d.opportunity_key = k.opportunity_key
 )
 
 select
@@ -43,7 +62,7 @@ select
             ['custrecord_bs_opportunity', 'opportunity_id'],
             ['custrecord_bs_contract', 'contract_id'],
             ['custrecord_bs_billing_method', 'billing_method'],
-            ['custrecord_bs_amount', 'coalesce(contract_amount, amount)'],
+            ['custrecord_bs_amount', 'schedule_amount'],
             ['custrecord_bs_currency', 'contract_currency'],
             ['custrecord_bs_start_date', 'start_date'],
             ['custrecord_bs_end_date', 'end_date'],
@@ -65,7 +84,7 @@ select
         ]),
         business_key='opportunity_name',
         client='client',
-        amount='coalesce(contract_amount, amount)',
+        amount='schedule_amount',
         currency='contract_currency',
         legal_entity='legal_entity_code',
         correlation_id='provisioning_key',

@@ -19,6 +19,13 @@ erp_customers as (
     group by customer_key
 ),
 
+-- Customers that are in the ERP, or will be because a deal of theirs is approved.
+deals as (
+    select distinct customer_key
+    from {{ ref('int_deal_to_provision') }}
+    where ineligible_reason is null
+),
+
 wanted as (
     select
         t.*,
@@ -28,6 +35,7 @@ wanted as (
         c.erp_customer_id,
         case
             when t.ineligible_reason is not null then t.ineligible_reason
+            when c.erp_customer_id is null and a.customer_key is null then 'customer not in the ERP'
             when d.native_id is null then 'no department for the practice'
             when s.native_id is null then 'no class for the service line'
             when o.native_id is null then 'no location for the legal entity'
@@ -37,6 +45,7 @@ wanted as (
     left join dimensions as s on t.service_line = s.code and s.dimension = 'class'
     left join dimensions as o on t.legal_entity_code = o.code and o.dimension = 'location'
     left join erp_customers as c on t.customer_key = c.customer_key
+    left join deals as a on t.customer_key = a.customer_key
 )
 
 select
