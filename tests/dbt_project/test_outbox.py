@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reverse_etl.canonical import shows
+from reverse_etl.spec import SyncSpec
 from reverse_etl.syncs import SANDBOX, TRYTON
 
 A = "2026-09-01 08:00:00"
@@ -119,6 +120,51 @@ def facts() -> dict[str, list[dict[str, Any]]]:
     }  # fmt: skip
 
 
+def tryton_facts() -> dict[str, list[dict[str, Any]]]:
+    """One client, a deal whose project people opened, and one that nobody has provisioned."""
+    won = {
+        "source_system": "tryton",
+        "customer_source_id": "7",
+        "legal_entity_code": "DE01",
+        "service_line": "strategy",
+    }
+    return {
+        "map_legal_entity__tryton": [
+            {"source_id": "1", "code": "DE01", "name": "DE", "functional_currency": "EUR", "country": "DE",
+             "time_zone": "Europe/Berlin"},
+        ],
+        "map_accounting_period__tryton": [
+            {"source_id": "10", "legal_entity_source_id": "1", "period": "2026-10", "start_date": "2026-10-01",
+             "end_date": "2026-10-31", "status": "open"},
+        ],
+        "map_customer__tryton": [{"source_id": "7", "name": "Alder", "country": "DE", "created_at": A}],
+        "map_opportunity__tryton": [deal("12") | won, deal("13", billing_method="fixed_fee") | won],
+        "map_opportunity_stage_event__tryton": [
+            {"source_id": f"{id_}-1", "opportunity_source_id": id_, "stage": "closed_won", "is_won": True, "occurred_at": A}
+            for id_ in ("12", "13")
+        ],
+        "map_project__tryton": [
+            {"source_id": "30", "project_number": "30", "name": "Named by its manager", "customer_source_id": "7",
+             "opportunity_ref": "tryton:12", "legal_entity_code": "DE01", "currency": "EUR", "status": "active",
+             "billing_method": "time_and_materials", "created_at": A},
+        ],
+        "map_resource__tryton": [{"source_id": "5", "employee_number": "5", "email": "ann@x.example", "is_active": True}],
+        "map_time_entry__tryton": [
+            {"source_id": "90", "known_from": A, "project_source_id": "30", "resource_ref": "ann@x.example",
+             "work_date": "2026-10-05", "hours": 4, "billable": True, "bill_rate": 100, "currency": "EUR",
+             "status": "approved", "approved_at": A},
+        ],
+        "map_invoice__tryton": [
+            {"source_id": "40", "number": "2026/1", "document_type": "invoice", "customer_source_id": "7",
+             "legal_entity_source_id": "1", "project_ref": "tryton:30", "currency": "EUR", "posted_at": A,
+             "net_amount": 100, "gross_amount": 119, "open_amount": 119, "status": "posted"},
+            {"source_id": "41", "number": "2026/2", "document_type": "invoice", "customer_source_id": "7",
+             "legal_entity_source_id": "1", "currency": "EUR", "posted_at": A, "net_amount": 1, "gross_amount": 1,
+             "open_amount": 1, "status": "posted"},
+        ],
+    }  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def built(build: Callable[..., Any]) -> Any:
     return build(facts())
@@ -126,7 +172,7 @@ def built(build: Callable[..., Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def tryton(build: Callable[..., Any]) -> Any:
-    return build({}, systems=["tryton"])
+    return build(tryton_facts(), systems=["tryton"])
 
 
 def outbox(built: Any, relation: str) -> dict[str, dict[str, Any]]:
@@ -145,10 +191,12 @@ def columns(built: Any, relation: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("spec", SANDBOX, ids=lambda spec: spec.sync_id)
-def test_contract_of_the_sandbox(built, spec):
+def keeps_the_contract(built: Any, spec: SyncSpec) -> None:
+    """Columns in order, a reason where and only where a row is not eligible, payloads of exactly the spec's fields."""
     assert columns(built, spec.relation) == COLUMNS
-    for row in outbox(built, spec.relation).values():
+    rows = outbox(built, spec.relation)
+    assert any(row["eligible"] for row in rows.values())
+    for row in rows.values():
         assert row["eligible"] == (row["ineligible_reason"] is None)
         assert (row["observed_native_id"] is None) == (row["observed_payload"] is None)
         for told in ("payload", "observed_payload"):
@@ -156,9 +204,34 @@ def test_contract_of_the_sandbox(built, spec):
                 assert tuple(json.loads(row[told])) == spec.fields
 
 
+@pytest.mark.parametrize("spec", SANDBOX, ids=lambda spec: spec.sync_id)
+def test_contract_of_the_sandbox(built, spec):
+    keeps_the_contract(built, spec)
+
+
 @pytest.mark.parametrize("spec", TRYTON, ids=lambda spec: spec.sync_id)
 def test_contract_of_tryton(tryton, spec):
-    assert columns(tryton, spec.relation) == COLUMNS
+    keeps_the_contract(tryton, spec)
+
+
+def test_tryton_adopts_parties_and_projects_that_are_there(tryton):
+    ids = {"party_7": "7", "opp:12:1": "30"}
+    for relation, key in (("sync_tryton__customer", "party_7"), ("sync_tryton__project", "opp:12:1")):
+        row = outbox(tryton, relation)[key]
+        assert row["observed_native_id"] == ids[key]
+        assert shows(json.loads(row["observed_payload"]), resolved(json.loads(row["payload"]), ids))
+    fresh = outbox(tryton, "sync_tryton__project")["opp:13:1"]
+    assert fresh["observed_native_id"] is None
+    assert json.loads(fresh["payload"])["invoice_method"] == "progress"
+
+
+def test_tryton_shows_an_invoice_on_its_deal_or_says_that_it_has_none(tryton):
+    rows = outbox(tryton, "sync_tryton__invoice_status")
+    assert {key: row["ineligible_reason"] for key, row in rows.items()} == {
+        "tryton:40": None,
+        "tryton:41": "invoice without deal",
+    }
+    assert json.loads(rows["tryton:40"]["payload"])["opportunity"] == "12"
 
 
 def test_business_states_decide_and_say_why(built):
