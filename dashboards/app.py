@@ -146,7 +146,7 @@ def _latest(item: dict[str, Any]) -> pd.Series | None:
         measure=item["measure"],
         entity=item.get("legal_entity", "all"),
         dimension=item.get("dimension", "none"),
-        dimension_value=item.get("dimension_value"),
+        dimension_value=item.get("dimension_value", "all"),
         currency=item.get("currency"),
         basis=item.get("basis", "restated"),
     )

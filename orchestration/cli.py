@@ -34,6 +34,13 @@ app = typer.Typer(
 console = Console(highlight=False, width=max(shutil.get_terminal_size((160, 24)).columns, 120))
 
 
+@app.callback()
+def _interruptible() -> None:
+    """Throughline's commands. Ctrl-C and a termination signal end a command and everything that it started."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
 def _tell(step: Step) -> None:
     rows = "" if step.rows is None else f"{step.rows:>9,} rows"
     console.print(
@@ -64,7 +71,7 @@ def _dagster_home(config: Settings) -> Path:
     shutil.copyfile(ROOT / "orchestration" / "dagster.yaml", home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(home)
     # Libraries' own chatter belongs into Dagster's log, not between our lines of progress.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    logging.getLogger("great_expectations").propagate = False
     return home
 
 
@@ -182,7 +189,6 @@ def _serve(config: Settings) -> None:
         ],
     }  # fmt: skip
     children = {}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for name, words in commands.items():
             with (logs / f"{name}.log").open("ab") as log:

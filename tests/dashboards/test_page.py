@@ -35,17 +35,17 @@ def _values(month: int) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     for basis, shift in (("as_reported", 0.0), ("restated", 512.25 if month == 8 else 0.0)):
         facts: list[tuple[str, str, str | None, str, str | None, float]] = [
-            ("unbilled_wip_group_eur", "all", "EUR", "none", None, 1_234_567.89 + month + shift),
-            ("billing_latency_days", "all", None, "weighting", "amount", 17.123 + month),
+            ("unbilled_wip_group_eur", "all", "EUR", "none", "all", 1_234_567.89 + month + shift),
             ("quote_to_project_days", "all", None, "statistic", "median", 2.7182 + month),
         ]
         for entity, currency in (("DE01", "EUR"), ("US01", "USD")):
-            facts.append(("unbilled_wip", entity, currency, "none", None, 100_000.5 * month + shift))
+            facts.append(("unbilled_wip", entity, currency, "none", "all", 100_000.5 * month + shift))
             facts += [
                 ("unbilled_wip", entity, currency, "ageing_bucket", bucket, 30_000.0 * month)
                 for bucket in ("0-30", "31-60", ">120")
             ]
-            facts.append(("billing_latency_days", entity, None, "weighting", "amount", 15.0 + month))
+            days = 15.0 + month + (0.77 if entity == "US01" else 0.0)
+            facts.append(("billing_latency_days", entity, None, "weighting", "amount", days))
             facts.append(("quote_to_project_days", entity, None, "statistic", "median", 3.0 + month / 7))
         rows += [
             (
@@ -159,17 +159,18 @@ def test_figures_are_those_of_kpi_value(page: Any, generation: Path) -> None:
     for item in items:
         value = con.execute(
             "select value from kpi.kpi_value where measure = ? and dimension = ? and dimension_value is not distinct from ? "
-            "and basis = ? and legal_entity_code = 'all' order by period desc limit 1",
+            "and basis = ? and legal_entity_code = ? order by period desc limit 1",
             [
                 item["measure"],
                 item.get("dimension", "none"),
-                item.get("dimension_value"),
+                item.get("dimension_value", "all"),
                 item.get("basis", "restated"),
+                item.get("legal_entity", "all"),
             ],
         ).fetchall()[0][0]
         expected[item["label"]] = f"{value:,.2f} EUR" if item["format"] == "money" else f"{value:,.2f} days"
     assert shown == expected
-    assert len(shown) == 4
+    assert len(shown) == 5
 
 
 def test_a_month_that_changed_since_it_was_reported_is_listed(page: Any) -> None:
