@@ -22,14 +22,16 @@ import select
 import signal
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import sqlalchemy as sa
 
 from common.clock import FileClock
+from reverse_etl import tables as t
 from reverse_etl.engine import Engine
 from reverse_etl.ledger import START_WINDOW, Ledger
 from reverse_etl.spec import Verdict
@@ -42,11 +44,19 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60
 
 
+class Moment(Protocol):
+    """Something that a test waits for, as `threading.Event` is."""
+
+    def wait(self, timeout: float, /) -> bool:
+        """Whether it came within `timeout` seconds."""
+        ...
+
+
 class Scenario:
     """One control store, one clock and one list of syncs, delivered by as many processes as the test wants.
 
     Args:
-        folder: for the ledger and the clock.
+        folder: for the ledger, the clock and the order to the child.
         factory: `<module>:<function>`, see above.
         args: what the factory gets; JSON.
         settle: by target, the settle time in seconds of the clock.
@@ -62,6 +72,7 @@ class Scenario:
         settle: Mapping[str, float],
         url: str | None = None,
     ) -> None:
+        self._folder = folder
         self.clock = FileClock(folder / "clock.json", START)
         self.config: dict[str, Any] = {
             "factory": factory,
@@ -92,7 +103,7 @@ class Scenario:
         finally:
             kill(child)
 
-    def kill_when(self, held: threading.Event) -> None:
+    def kill_when(self, held: Moment) -> None:
         """Deliver in a child and kill it once the target says that it holds a request.
 
         Raises:
@@ -113,8 +124,25 @@ class Scenario:
         """The scenario's ledger, for a look."""
         return Ledger(self.store, self.clock, lambda target: float(self.config["settle"][target]))
 
+    def states(self) -> dict[str, int]:
+        """Deliveries by state."""
+        query = sa.select(t.delivery.c.state, sa.func.count().label("n")).group_by(t.delivery.c.state)
+        with self.store.reading() as db:
+            return {row.state: row.n for row in db.execute(query)}
+
+    def sends_without_intent(self) -> int:
+        """Acknowledged deliveries without an attempt: there can be none."""
+        attempted = sa.select(t.attempt.c.delivery_id)
+        query = sa.select(sa.func.count()).where(
+            t.delivery.c.state == "acked", t.delivery.c.delivery_id.not_in(attempted)
+        )
+        with self.store.reading() as db:
+            return int(db.execute(query).scalar_one())
+
     def _start(self, stop: dict[str, Any] | None) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(Path(__file__)), json.dumps({**self.config, "stop": stop})]
+        order = self._folder / "child.json"
+        order.write_text(json.dumps({**self.config, "stop": stop}))
+        command = [sys.executable, str(Path(__file__)), str(order)]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=env)
 
@@ -148,7 +176,7 @@ def play(config: Mapping[str, Any], probe: Callable[[str], None]) -> list[SyncRe
 
 def main() -> None:
     """The child: stop at the step that the test named, until it is killed."""
-    config = json.loads(sys.argv[1])
+    config = json.loads(Path(sys.argv[1]).read_text())
     stop, reached = config.pop("stop"), Counter[str]()
 
     def probe(step: str) -> None:
