@@ -13,7 +13,7 @@ from orchestration.dbt import Dbt
 
 
 class Built:
-    """The record of the last whole build, beside the warehouse."""
+    """The record of the last whole build that was published, beside the warehouse."""
 
     def __init__(self, config: Settings, clock: Clock, dbt: Dbt) -> None:
         self._config = config
@@ -26,7 +26,7 @@ class Built:
         return self._path.exists() and self._config.published.exists() and self._path.read_text() == self._inputs()
 
     def remember(self) -> None:
-        """Record that the model is built from what is there now."""
+        """Record that the published generation was built from what is there now."""
         self._path.write_text(self._inputs())
 
     def _inputs(self) -> str:

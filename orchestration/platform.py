@@ -55,6 +55,8 @@ class Platform:
     steps: list[Step] = field(default_factory=list)
     delivered: list[Any] = field(default_factory=list)
     writers: Writers = field(default_factory=Writers)
+    # Set by the model's step: nothing that it is built from changed, so there is nothing to publish either.
+    unchanged: bool = False
 
     @property
     def built(self) -> Built:

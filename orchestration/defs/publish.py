@@ -26,8 +26,11 @@ def generation(upstream: list[dg.AssetKey]) -> dg.AssetsDefinition:
     )
     def published_generation(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         platform: Platform = context.resources.platform
+        if platform.unchanged:
+            return dg.MaterializeResult(metadata={"generation": "the previous one: nothing changed"})
         started = time.perf_counter()
         made = publish(platform.config, platform.clock.now(), platform.dbt.fingerprint())
+        platform.built.remember()
         platform.report(
             Step("publish", f"generation {made.number}", made.rows, time.perf_counter() - started,
                  f"{made.tables} tables")

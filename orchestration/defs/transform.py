@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from typing import Any
 
 import dagster as dg
@@ -70,14 +71,17 @@ def model_assets(manifest: dict[str, Any], systems: tuple[str, ...]) -> dg.Asset
         started = time.perf_counter()
         wanted = sorted(k.path[-1] for k in context.selected_asset_keys)
         whole = len(wanted) == len(specs)
-        if whole and platform.built.is_current():
+        platform.unchanged = whole and platform.built.is_current()
+        if platform.unchanged:
             platform.report(
                 Step("model", "dbt", None, time.perf_counter() - started, "nothing changed since the last build")
             )
+            for name in _in_order(nodes):
+                yield dg.MaterializeResult(
+                    asset_key=dg.AssetKey(name), metadata={"dbt": "not rebuilt: nothing changed"}
+                )
             return
         rows = platform.dbt.build(None if whole else wanted)
-        if whole:
-            platform.built.remember()
         models = [r for r in rows if r.unique_id in nodes]
         tests = [r for r in rows if r.resource_type in ("test", "unit_test")]
         platform.report(
@@ -89,6 +93,14 @@ def model_assets(manifest: dict[str, Any], systems: tuple[str, ...]) -> dg.Asset
         yield from _results(rows, by_name)
 
     return built
+
+
+def _in_order(nodes: dict[str, dict[str, Any]]) -> list[str]:
+    """Names of the nodes, each after those it is built from: the order in which Dagster wants their results."""
+    graph = {
+        uid: [up for up in node.get("depends_on", {}).get("nodes", []) if up in nodes] for uid, node in nodes.items()
+    }
+    return [nodes[uid]["name"] for uid in TopologicalSorter(graph).static_order()]
 
 
 def _results(rows: list[NodeResult], by_name: dict[str, str]) -> Iterator[dg.MaterializeResult]:
