@@ -44,7 +44,7 @@ lint: setup ## Check style, types and layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfluff lint -q dbt_project/models dbt_project/tests
+	@$(BIN)/sqlfluff lint -q --processes 2 dbt_project/models dbt_project/tests
 
 bench: setup ## Run the benchmarks (ONLY=ingest|loop|no_change)
 	@$(BIN)/python -m benchmarks $(ONLY)

@@ -57,7 +57,11 @@ class Settings(BaseSettings):
     time_export_go_live: str = "2026-10-01"
     # Seconds after a request was sent by which a target has either committed it or never will.
     settle_seconds: dict[str, int] = {
-        "salesforce": 120, "kantata": 180, "netsuite": 900, "tryton": 120, "default": 900,
+        "salesforce": 120,
+        "kantata": 180,
+        "netsuite": 900,
+        "tryton": 120,
+        "default": 900,
     }
 
     @property

@@ -20,9 +20,7 @@ def canonical(value: Any) -> str:
         ValueError: for a number that JSON has no word for (NaN, infinity).
         TypeError: for something that is not JSON.
     """
-    return json.dumps(
-        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def digest(value: Any) -> str:

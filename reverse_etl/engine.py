@@ -116,9 +116,7 @@ class Engine:
         halted = self.ledger.halted(spec)
         return Stop(halted) if halted else None
 
-    def _result(
-        self, spec: SyncSpec, wanted: Plan, requests: int, stop: Stop | None, *, passed: bool
-    ) -> SyncResult:
+    def _result(self, spec: SyncSpec, wanted: Plan, requests: int, stop: Stop | None, *, passed: bool) -> SyncResult:
         states = self.ledger.states(spec)
         return summarise(
             wanted,

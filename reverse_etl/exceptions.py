@@ -23,9 +23,7 @@ STUCK = ("rejected", "parked", "dead")
 _NAMESPACE = uuid.UUID("0f7c53f6-6b8c-5b39-8b85-6d2a2a5f2b0e")
 
 
-def open_exceptions(
-    store: Store, clock: Clock, spec: SyncSpec, plan_id: str, refusals: Sequence[str]
-) -> None:
+def open_exceptions(store: Store, clock: Clock, spec: SyncSpec, plan_id: str, refusals: Sequence[str]) -> None:
     """Bring the list in line with one sync's deliveries and with what the guard said of its newest plan."""
     now = clock.now()
     e, d = t.exception.c, t.delivery.c
@@ -38,9 +36,7 @@ def open_exceptions(
             .values(resolution="cleared", resolved_at=now, resolved_by="engine")
         )
         known = exists().where(e.delivery_id == d.delivery_id, e.resolution.is_(None))
-        found = db.execute(
-            select(t.delivery).where(d.sync_id == spec.sync_id, d.state.in_(STUCK), ~known)
-        ).mappings()
+        found = db.execute(select(t.delivery).where(d.sync_id == spec.sync_id, d.state.in_(STUCK), ~known)).mappings()
         rows = [
             {
                 "id": uuid.uuid4().hex, "delivery_id": row["delivery_id"], "sync_id": spec.sync_id,
@@ -56,16 +52,12 @@ def open_exceptions(
         _refused_plan(db, spec, plan_id, refusals, clock)
 
 
-def _refused_plan(
-    db: Connection, spec: SyncSpec, plan_id: str, refusals: Sequence[str], clock: Clock
-) -> None:
+def _refused_plan(db: Connection, spec: SyncSpec, plan_id: str, refusals: Sequence[str], clock: Clock) -> None:
     e, now = t.exception.c, clock.now()
     is_open = (e.sync_id == spec.sync_id) & (e["class"] == "refused_plan") & e.resolution.is_(None)
     if not refusals:
         db.execute(
-            update(t.exception)
-            .where(is_open)
-            .values(resolution="cleared", resolved_at=now, resolved_by="engine")
+            update(t.exception).where(is_open).values(resolution="cleared", resolved_at=now, resolved_by="engine")
         )
         return
     if db.execute(select(e.id).where(is_open)).first():

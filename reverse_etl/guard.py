@@ -31,14 +31,10 @@ def judge_rows(spec: SyncSpec, rows: Sequence[DesiredRow]) -> list[str]:
         refusals.append(f"{nameless} rows of {spec.relation} have no key")
     twice = [key for key, n in Counter(row.key for row in rows).items() if n > 1]
     if twice:
-        refusals.append(
-            f"{len(twice)} keys of {spec.relation} are there more than once, such as {twice[0]!r}"
-        )
+        refusals.append(f"{len(twice)} keys of {spec.relation} are there more than once, such as {twice[0]!r}")
     foreign = sorted({name for row in rows if row.eligible for name in row.payload} - set(spec.fields))
     if foreign:
-        refusals.append(
-            f"{spec.relation} writes fields that {spec.sync_id} doesn't own: {', '.join(foreign)}"
-        )
+        refusals.append(f"{spec.relation} writes fields that {spec.sync_id} doesn't own: {', '.join(foreign)}")
     return refusals
 
 
@@ -51,12 +47,8 @@ def judge_plan(plan: Plan, acks: Mapping[str, Ack], limits: Limits) -> list[str]
     if acks and not desired:
         refusals.append(f"the outbox is empty, but {len(acks)} rows were delivered before; look at the model")
     if changes > limits.max_rows:
-        refusals.append(
-            f"{changes} rows in one plan, at most {limits.max_rows} may go without a person's word"
-        )
+        refusals.append(f"{changes} rows in one plan, at most {limits.max_rows} may go without a person's word")
     vanished = sum(1 for key in acks if key not in desired)
     if desired and len(acks) >= limits.min_acknowledged and vanished > limits.max_vanished_share * len(acks):
-        refusals.append(
-            f"{vanished} of {len(acks)} delivered rows left the outbox at once; look at the model"
-        )
+        refusals.append(f"{vanished} of {len(acks)} delivered rows left the outbox at once; look at the model")
     return refusals

@@ -103,17 +103,13 @@ class Ledger:
                     t.breaker.c.probe_at > self._clock.now(),
                 )
             ).first()
-        return (
-            f"{spec.target} asked for a pause until {pause.probe_at:%Y-%m-%d %H:%M:%S} UTC" if pause else None
-        )
+        return f"{spec.target} asked for a pause until {pause.probe_at:%Y-%m-%d %H:%M:%S} UTC" if pause else None
 
     def states(self, spec: SyncSpec) -> dict[str, State]:
         """Where each key's newest delivery stands."""
         with self.store.reading() as db:
             return {
-                row.ext_key: State(
-                    row.state, row.held_reason, row.op, row.payload_sha, row.version, row.error_text
-                )
+                row.ext_key: State(row.state, row.held_reason, row.op, row.payload_sha, row.version, row.error_text)
                 for row in db.execute(newest(spec))
             }
 
@@ -146,10 +142,7 @@ class Ledger:
                     "digest": plan.digest,
                     "created_at": self._clock.now(),
                     "n_desired": len(plan.items),
-                    **{
-                        f"n_{a}": counts[a]
-                        for a in ("create", "update", "delete", "unchanged", "adopt", "blocked")
-                    },
+                    **{f"n_{a}": counts[a] for a in ("create", "update", "delete", "unchanged", "adopt", "blocked")},
                     "blocked_reasons": dict(plan.reasons()),
                     "gate_result": gate,
                     "guard_result": guard,
@@ -167,9 +160,7 @@ class Ledger:
         """Acknowledge rows that the target already shows, without a send."""
         now = self._clock.now()
         with self.store.writing() as db:
-            confirmed = [
-                Confirmed(i.key, str(i.native_id), canonical(i.payload), i.payload_sha) for i in items
-            ]
+            confirmed = [Confirmed(i.key, str(i.native_id), canonical(i.payload), i.payload_sha) for i in items]
             acknowledge(self.store, db, spec, confirmed, "recon", now)
 
     def enqueue(self, spec: SyncSpec, plan_id: str, plan: Plan, known: Known, hold: str | None) -> None:
@@ -273,9 +264,7 @@ class Ledger:
             for batch in batches:
                 batch_id = uuid.uuid4().hex
                 claimed.append([claimed_row(taken[i], now) for i in batch if i in taken])
-                attempts += [
-                    attempt_start(one, batch_id, taken[one.operation.delivery_id]) for one in claimed[-1]
-                ]
+                attempts += [attempt_start(one, batch_id, taken[one.operation.delivery_id]) for one in claimed[-1]]
             if attempts:
                 db.execute(t.attempt.insert(), attempts)
         return [batch for batch in claimed if batch]
@@ -321,8 +310,7 @@ class Ledger:
                 .order_by(d.ext_key)
             )
             return [
-                InDoubt(r.delivery_id, r.ext_key, r.op, json.loads(r.payload), r.payload_sha, r.fence)
-                for r in rows
+                InDoubt(r.delivery_id, r.ext_key, r.op, json.loads(r.payload), r.payload_sha, r.fence) for r in rows
             ]
 
     def settle(self, spec: SyncSpec, read: Sequence[tuple[InDoubt, Found | None, bool]]) -> None:
@@ -395,9 +383,7 @@ class Ledger:
             ours |= {r.delivery_id: r for r in rows if r.fence == fences[r.delivery_id]}
         return ours
 
-    def _keep_reading(
-        self, db: Connection, spec: SyncSpec, row: InDoubt, found: Found | None, *, shown: bool
-    ) -> None:
+    def _keep_reading(self, db: Connection, spec: SyncSpec, row: InDoubt, found: Found | None, *, shown: bool) -> None:
         """What the target was seen to hold, or to hold no more."""
         now = self._clock.now()
         if found is None:

@@ -55,9 +55,7 @@ def parse(relation: str, record: Mapping[str, Any]) -> DesiredRow:
         raise BrokenOutbox(f"{relation}, key {record['key']!r}: {error}") from error
     if record["eligible"] and not payload:
         raise BrokenOutbox(f"{relation}, key {record['key']!r}: eligible, but without a payload")
-    plain = {
-        name: record[name] for name in COLUMNS if name not in ("payload", "observed_payload", "depends_on")
-    }
+    plain = {name: record[name] for name in COLUMNS if name not in ("payload", "observed_payload", "depends_on")}
     plain["key"] = plain["key"] or ""
     plain["eligible"] = bool(plain["eligible"])
     plain["correlation_id"] = plain["correlation_id"] or plain["key"]

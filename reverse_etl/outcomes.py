@@ -170,9 +170,7 @@ def attempt_end(claimed: Claimed, outcome: Outcome, now: datetime) -> dict[str, 
 ATTEMPT_END = (
     update(t.attempt)
     .where(t.attempt.c.attempt_id == bindparam("b_id"))
-    .values(
-        {n: bindparam(n) for n in ("ended_at", "outcome", "native_id", "error_code", "error_text_redacted")}
-    )
+    .values({n: bindparam(n) for n in ("ended_at", "outcome", "native_id", "error_code", "error_text_redacted")})
 )
 
 TRANSITION = (

@@ -113,9 +113,7 @@ def plan(spec: SyncSpec, rows: Sequence[DesiredRow], known: Known) -> Plan:
     items = [_decide(spec, row, known) for row in rows]
     items += _vanished(spec, {row.key for row in rows}, known)
     items.sort(key=lambda item: item.key)
-    return Plan(
-        spec.sync_id, tuple(items), digest([[i.key, i.action, i.reason, i.payload_sha] for i in items])
-    )
+    return Plan(spec.sync_id, tuple(items), digest([[i.key, i.action, i.reason, i.payload_sha] for i in items]))
 
 
 def references(value: Any) -> list[Reference]:
@@ -153,9 +151,7 @@ def _decide(spec: SyncSpec, row: DesiredRow, known: Known) -> Item:
     if not row.eligible:
         if spec.mode.delete and ack is not None:
             return _delete(row, known)
-        return Item(
-            row.key, "blocked", row, reason=f"ineligible: {row.ineligible_reason or 'no reason given'}"
-        )
+        return Item(row.key, "blocked", row, reason=f"ineligible: {row.ineligible_reason or 'no reason given'}")
     try:
         payload = resolve(row.payload, known.native_ids)
     except UnresolvedReference:
@@ -197,13 +193,7 @@ def _difference(spec: SyncSpec, row: DesiredRow, payload: Mapping[str, Any], sha
         return Item(row.key, "unchanged", row, payload, sha, ack.native_id)
     native_id = _native_id(spec, row, known)
     observed = row.observed_payload
-    if (
-        ack is None
-        and row.observed_native_id
-        and observed is not None
-        and not doubtful
-        and shows(observed, payload)
-    ):
+    if ack is None and row.observed_native_id and observed is not None and not doubtful and shows(observed, payload):
         return Item(row.key, "adopt", row, payload, sha, row.observed_native_id)
     action: Action = "create" if native_id is None else "update"
     if not (spec.mode.create if action == "create" else spec.mode.update):
@@ -243,9 +233,7 @@ def _delete(row: DesiredRow, known: Known) -> Item:
     standing = known.standings.get(row.key)
     sha = digest(None)
     native_id = known.acks[row.key].native_id
-    reason = _hindrance(standing, sha, known.at) or (
-        "barrier" if _behind_barrier(standing, sha, known.at) else None
-    )
+    reason = _hindrance(standing, sha, known.at) or ("barrier" if _behind_barrier(standing, sha, known.at) else None)
     if reason:
         return Item(row.key, "blocked", row, {}, sha, native_id, reason=reason)
     return Item(row.key, "delete", row, {}, sha, native_id)

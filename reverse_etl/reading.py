@@ -42,9 +42,7 @@ def acknowledged(db: Connection, wanted: set[tuple[str, ...]]) -> frozenset[str]
     if not wanted:
         return frozenset()
     a = t.ack.c
-    rows = db.execute(
-        select(a.target, a.object, a.ext_key).where(tuple_(a.target, a.object).in_(sorted(wanted)))
-    )
+    rows = db.execute(select(a.target, a.object, a.ext_key).where(tuple_(a.target, a.object).in_(sorted(wanted))))
     return frozenset(f"{row.target}/{row.object}/{row.ext_key}" for row in rows)
 
 
@@ -73,9 +71,7 @@ def standings(db: Connection, spec: SyncSpec, *, lock: bool = False) -> dict[str
     }
     d = t.delivery.c
     mine = and_(d.target == spec.target, d.object == spec.object)
-    doubted = db.execute(
-        select(d.ext_key, d.version, d.barrier_until).where(mine, d.barrier_until.is_not(None))
-    ).all()
+    doubted = db.execute(select(d.ext_key, d.version, d.barrier_until).where(mine, d.barrier_until.is_not(None))).all()
     if not doubted:
         return standings
     acked: Counter[str] = Counter()

@@ -152,9 +152,7 @@ class Sending:
             return [Doubt(f"{len(outcomes)} outcomes for {len(batch)} rows")] * len(batch)
         return outcomes
 
-    def _land(
-        self, landed: list[tuple[list[Claimed], Future[list[Outcome]]]], queue: deque[list[str]]
-    ) -> None:
+    def _land(self, landed: list[tuple[list[Claimed], Future[list[Outcome]]]], queue: deque[list[str]]) -> None:
         """Keep the outcomes of the requests that came back, in one commit."""
         self._probe("after_answer")
         results: list[tuple[Claimed, Outcome]] = []
@@ -206,6 +204,4 @@ class Sending:
             return
         until = self._clock.now() + timedelta(seconds=seconds)
         self._ledger.pause(self._spec.target, until, f"throttled for {seconds:g} s")
-        self._stop = self._stop or Stop(
-            f"{self._spec.target} asked for a pause until {until:%Y-%m-%d %H:%M:%S} UTC"
-        )
+        self._stop = self._stop or Stop(f"{self._spec.target} asked for a pause until {until:%Y-%m-%d %H:%M:%S} UTC")

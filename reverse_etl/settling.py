@@ -32,9 +32,7 @@ def settle(ledger: Ledger, spec: SyncSpec, writer: Writer) -> str | None:
             found = writer.read_back(spec, [row.key for row in asked])
         except OutsideError as error:
             return str(error)
-        ledger.settle(
-            spec, [(row, found.get(row.key), _is_as_wanted(row, found.get(row.key))) for row in asked]
-        )
+        ledger.settle(spec, [(row, found.get(row.key), _is_as_wanted(row, found.get(row.key))) for row in asked])
     return None
 
 

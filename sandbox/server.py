@@ -67,7 +67,8 @@ class Fake:
             http="h11",
             loop="asyncio",
             timeout_graceful_shutdown=1,
-            **({"ssl_certfile": tls[0], "ssl_keyfile": tls[1]} if tls else {}),
+            ssl_certfile=tls[0] if tls else None,
+            ssl_keyfile=tls[1] if tls else None,
         )
         self._server = Quiet(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True, name=system)

@@ -37,7 +37,12 @@ class Rejected(OutsideError):
     """The system refused this record for its content; sending it again unchanged is useless."""
 
     def __init__(
-        self, system: str, message: str, *, record: str | None = None, field: str | None = None,
+        self,
+        system: str,
+        message: str,
+        *,
+        record: str | None = None,
+        field: str | None = None,
         code: str | None = None,
     ) -> None:
         super().__init__(system, message, code=code)

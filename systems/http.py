@@ -109,12 +109,13 @@ class Http:
         self.system = system
         self.base_url = base_url.rstrip("/")
         self._wait = wait
+        trust: dict[str, Any] = {"ca_certs": ca_file} if ca_file else {}
         self._pool = urllib3.PoolManager(
             maxsize=pool,
             block=True,
             retries=False,
             timeout=urllib3.Timeout(connect=5.0, read=timeout),
-            **({"ca_certs": ca_file} if ca_file else {}),
+            **trust,
         )
 
     def request(

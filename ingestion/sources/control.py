@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -52,7 +53,7 @@ class ControlStore:
         raise NotImplementedError(f"{name}: the ledger is append-only; there is nothing to sweep")
 
 
-def _row(row: Mapping[str, object]) -> dict[str, object]:
+def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
     """Counts stay numbers; money and instants travel as text, whatever the database made of them."""
     return {k: v if v is None or k in _COUNTS else str(v) for k, v in row.items()}
 

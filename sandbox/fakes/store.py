@@ -117,9 +117,7 @@ class Store:
         Only writes that come through the protocol (`origin='api'`) enter the commit log.
         """
         with self.atomic():
-            known = self._db.execute(
-                "select 1 from record where object=? and id=?", (object_, id_)
-            ).fetchone()
+            known = self._db.execute("select 1 from record where object=? and id=?", (object_, id_)).fetchone()
             self._write(object_, id_, record, modified, origin)
             if origin == "api":
                 self._log(object_, id_, "update" if known else "create", modified, request_id)
@@ -212,9 +210,9 @@ class Store:
     def count(self, object_: str, *, where: str = "1=1", params: Sequence[Any] = ()) -> int:
         """How many live records match."""
         return int(
-            self._read(
-                f"select count(*) from record where object=? and deleted=0 and ({where})", (object_, *params)
-            )[0][0]
+            self._read(f"select count(*) from record where object=? and deleted=0 and ({where})", (object_, *params))[
+                0
+            ][0]
         )
 
     def deleted_since(self, object_: str, at: datetime) -> list[Stored]:
@@ -261,9 +259,7 @@ class Store:
     def defer(self, due: datetime, request: dict[str, Any]) -> None:
         """Keep a request that will take effect at `due` (a late commit)."""
         with self.atomic():
-            self._db.execute(
-                "insert into pending (due, request) values (?, ?)", (iso(due), json.dumps(request))
-            )
+            self._db.execute("insert into pending (due, request) values (?, ?)", (iso(due), json.dumps(request)))
 
     def take_due(self, now: datetime) -> list[dict[str, Any]]:
         """Deferred requests whose time has come, oldest first; each is handed out once."""

@@ -145,7 +145,12 @@ def test_a_deleted_row_that_comes_back_is_a_new_version(bench: Bench) -> None:
 def test_a_new_column_evolves_and_changes_no_other_row(bench: Bench) -> None:
     bench.load()
     bench.clock.advance(timedelta(hours=1))
-    bench.shelf.rows["Deal"][0] = {**deal(0, 0.0, bench.clock.now()), "Note": "new", "Tags": ["a", "b"], "Seen": "2026-10-01"}
+    bench.shelf.rows["Deal"][0] = {
+        **deal(0, 0.0, bench.clock.now()),
+        "Note": "new",
+        "Tags": ["a", "b"],
+        "Seen": "2026-10-01",
+    }
     report = bench.load()
     assert report.tables["deals"].new_columns == ["Note", "Seen", "Tags"]
     assert report.rows_kept == 1

@@ -94,10 +94,7 @@ def test_everything_arrives_once_and_a_second_run_sends_nothing(bench: Any, capa
 def test_only_what_changed_is_sent(bench: Any, capability: str) -> None:
     b = bench(capability)
     b.run(rows(10))
-    changed = [
-        replace(row, payload={**row.payload, "amount": 99}) if i < 3 else row
-        for i, row in enumerate(rows(10))
-    ]
+    changed = [replace(row, payload={**row.payload, "amount": 99}) if i < 3 else row for i, row in enumerate(rows(10))]
     assert b.run(changed).counts == {"updated": 3, "unchanged": 7}
     assert b.target.state() == wanted_state(changed)
     assert len(b.target.creates()) == 10
@@ -241,10 +238,7 @@ def test_a_partial_failure_rejects_only_the_bad_rows_and_sends_them_again_only_w
     assert b.run(wanted).counts == {"unchanged": 197, "rejected": 3}
     assert b.target.requests == requests
     b.target.bad_keys = {}
-    changed = [
-        replace(row, payload={**row.payload, "note": "mended"}) if row.key == "k0057" else row
-        for row in wanted
-    ]
+    changed = [replace(row, payload={**row.payload, "note": "mended"}) if row.key == "k0057" else row for row in wanted]
     assert b.run(changed).counts == {"unchanged": 197, "created": 1, "rejected": 2}
 
 
@@ -578,8 +572,7 @@ def test_a_row_that_is_wanted_no_more_is_not_sent(bench: Any) -> None:
     b.run(rows(3))
     b.gate = lambda _relation, _rows: Verdict(True)
     fewer = [
-        replace(row, eligible=False, ineligible_reason="cancelled") if row.key == "k0001" else row
-        for row in rows(3)
+        replace(row, eligible=False, ineligible_reason="cancelled") if row.key == "k0001" else row for row in rows(3)
     ]
     result = b.run(fewer)
     assert (result.counts, result.reasons) == ({"created": 2, "blocked": 1}, {"ineligible: cancelled": 1})

@@ -35,10 +35,7 @@ def test_unknown_is_a_create() -> None:
 
 def test_acknowledged_and_equal_is_unchanged_whatever_was_observed() -> None:
     ack = Ack("n1", digest({"name": "x"}))
-    assert (
-        one(row(observed_native_id="n1", observed_payload={"name": "older"}), acks={"a": ack})[0]
-        == "unchanged"
-    )
+    assert one(row(observed_native_id="n1", observed_payload={"name": "older"}), acks={"a": ack})[0] == "unchanged"
 
 
 def test_acknowledged_and_different_is_an_update_of_the_same_record() -> None:
@@ -107,9 +104,7 @@ def test_a_new_version_waits_behind_the_barrier() -> None:
     again = Standing(1, "ready", digest({"name": "x"}), barrier_until=later, doubtful=True)
     assert one(row(), standings={"a": again})[0] == "create"
     # But a version held for another reason is still held by the doubt of the one before.
-    second = Standing(
-        2, "held", digest({"name": "x"}), "gate", barrier_until=later, older_barrier_until=later
-    )
+    second = Standing(2, "held", digest({"name": "x"}), "gate", barrier_until=later, older_barrier_until=later)
     assert one(row(), acks={"a": ack}, standings={"a": second})[:2] == ("blocked", "barrier")
 
 
@@ -144,9 +139,7 @@ json_values = st.recursive(
 )
 payloads = st.dictionaries(st.sampled_from(["name", "parent"]), json_values, min_size=1)
 keys = st.sampled_from("abcdef")
-desired_rows = st.dictionaries(
-    keys, st.tuples(payloads, st.booleans(), st.none() | payloads), max_size=6
-).map(
+desired_rows = st.dictionaries(keys, st.tuples(payloads, st.booleans(), st.none() | payloads), max_size=6).map(
     lambda found: [
         row(
             key,
@@ -177,9 +170,7 @@ def test_every_key_has_one_action_and_the_digest_ignores_order(
 
 @given(desired_rows, acks)
 @settings(max_examples=200, deadline=None)
-def test_once_everything_is_acknowledged_nothing_is_left(
-    rows: list[DesiredRow], acked: dict[str, Ack]
-) -> None:
+def test_once_everything_is_acknowledged_nothing_is_left(rows: list[DesiredRow], acked: dict[str, Ack]) -> None:
     made = plan(SPEC, rows, Known(NOW, acks=acked))
     now_acked = acked | {i.key: Ack("n", i.payload_sha) for i in made.of("create", "update", "adopt")}
     again = plan(SPEC, rows, Known(NOW, acks=now_acked))

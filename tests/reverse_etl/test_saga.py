@@ -86,9 +86,7 @@ class Firm:
                 "opportunity_provisioning",
                 [{"key": f"O{number}", "payload": {}, "native_id": None, "request_id": f"r{number}"}],
             )
-        self.targets["crm"].records = {
-            record["key"]: record for record in self.targets["crm"].records.values()
-        }
+        self.targets["crm"].records = {record["key"]: record for record in self.targets["crm"].records.values()}
         self.targets["crm"].commits.clear()
         self.ledger = Ledger(store, clock, lambda _target: 120.0)
         writers = {name: HttpWriter(target.url) for name, target in self.targets.items()}
@@ -142,9 +140,7 @@ def test_a_rejected_step_stops_its_deal_alone_and_is_on_its_owners_list(firm: Fi
     assert [step.state for step in stuck.steps] == ["done", "stuck", "waiting", "waiting"]
     assert not stuck.pivot_passed
     listed = firm.exceptions("stuck_saga")
-    assert [(e["owner_role"], e["client"], e["impact_amount"]) for e in listed] == [
-        ("delivery", "Client", 1000)
-    ]
+    assert [(e["owner_role"], e["client"], e["impact_amount"]) for e in listed] == [("delivery", "Client", 1000)]
     assert listed[0]["sla_at"] == firm.clock.now() + SLA
     assert "step 2 of 4, project in PSA" in listed[0]["note"]
     assert "TITLE_TAKEN" in listed[0]["note"]

@@ -29,9 +29,7 @@ def test_every_sqlite_commit_is_on_disk_and_keys_are_enforced(store: Store) -> N
     if not store.is_sqlite:
         pytest.skip("SQLite's own settings")
     with store.reading() as db:
-        found = {
-            name: db.execute(text(f"pragma {name}")).scalar() for name in ("journal_mode", "synchronous")
-        }
+        found = {name: db.execute(text(f"pragma {name}")).scalar() for name in ("journal_mode", "synchronous")}
         assert found == {"journal_mode": "wal", "synchronous": 2}
         assert db.execute(text("pragma foreign_keys")).scalar() == 1
 

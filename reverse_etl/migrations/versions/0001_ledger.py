@@ -66,9 +66,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("plan_id", name=op.f("plan_pkey")),
     )
     with op.batch_alter_table("plan", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("plan_sync_id_created_at_idx"), ["sync_id", "created_at"], unique=False
-        )
+        batch_op.create_index(batch_op.f("plan_sync_id_created_at_idx"), ["sync_id", "created_at"], unique=False)
 
     op.create_table(
         "saga",
@@ -84,9 +82,7 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.DateTime(), nullable=False),
         sa.Column("updated_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("saga_id", name=op.f("saga_pkey")),
-        sa.UniqueConstraint(
-            "type", "business_key", "generation", name=op.f("saga_type_business_key_generation_key")
-        ),
+        sa.UniqueConstraint("type", "business_key", "generation", name=op.f("saga_type_business_key_generation_key")),
     )
     op.create_table(
         "xref",
@@ -184,9 +180,7 @@ def upgrade() -> None:
         sa.Column("error_code", sa.String(length=200), nullable=True),
         sa.Column("error_text_redacted", sa.Text(), nullable=True),
         sa.Column("payload_sha", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["delivery_id"], ["delivery.delivery_id"], name=op.f("attempt_delivery_id_fkey")
-        ),
+        sa.ForeignKeyConstraint(["delivery_id"], ["delivery.delivery_id"], name=op.f("attempt_delivery_id_fkey")),
         sa.PrimaryKeyConstraint("attempt_id", name=op.f("attempt_pkey")),
     )
     with op.batch_alter_table("attempt", schema=None) as batch_op:
@@ -210,9 +204,7 @@ def upgrade() -> None:
         sa.Column("resolved_by", sa.String(length=80), nullable=True),
         sa.Column("resolved_at", sa.DateTime(), nullable=True),
         sa.Column("note", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["delivery_id"], ["delivery.delivery_id"], name=op.f("exception_delivery_id_fkey")
-        ),
+        sa.ForeignKeyConstraint(["delivery_id"], ["delivery.delivery_id"], name=op.f("exception_delivery_id_fkey")),
         sa.ForeignKeyConstraint(["saga_id"], ["saga.saga_id"], name=op.f("exception_saga_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("exception_pkey")),
     )

@@ -47,13 +47,13 @@ dated as (
     inner join bases as b on r.source_instance = b.source_instance and r.currency <> b.base
     inner join month_ends as m on r.source_instance = m.source_instance and r.rate_date <= m.end_date
     where not exists (
-        select 1
-        from rates as later
-        where later.source_instance = r.source_instance
-            and later.currency = r.currency
-            and later.rate_date > r.rate_date
-            and later.rate_date <= m.end_date
-    )
+            select 1
+            from rates as later
+            where later.source_instance = r.source_instance
+                and later.currency = r.currency
+                and later.rate_date > r.rate_date
+                and later.rate_date <= m.end_date
+        )
 ),
 
 directed as (
