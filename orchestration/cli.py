@@ -41,6 +41,10 @@ def _interruptible() -> None:
         signal.signal(number, signal.default_int_handler)
 
 
+def _progress(line: str) -> None:
+    console.print(f"           {line}", style="dim", soft_wrap=True)
+
+
 def _tell(step: Step) -> None:
     rows = "" if step.rows is None else f"{step.rows:>9,} rows"
     console.print(
@@ -99,7 +103,7 @@ def run(once: Annotated[bool, typer.Option(help="End after the summary instead o
         console.print(f"[bold]Throughline[/bold], firm {config.firm}: starting its systems")
         started = time.perf_counter()
         try:
-            systems = demo.start(config)
+            systems = demo.start(config, _progress)
         except demo.DemoFailed as failed:
             _stop_with(str(failed))
             return
@@ -124,7 +128,7 @@ def tick(days: Annotated[float, typer.Option(help="Days that the simulated firm 
     config = settings()
     with _alone(config):
         try:
-            systems = demo.start(config)
+            systems = demo.start(config, _progress)
             systems.enter()
             changed = systems.tick(days)
         except demo.DemoFailed as failed:
@@ -150,7 +154,7 @@ def serve() -> None:
     config = settings()
     _dagster_home(config)
     try:
-        systems = demo.start(config)
+        systems = demo.start(config, _progress)
     except demo.DemoFailed as failed:
         _stop_with(str(failed))
         return

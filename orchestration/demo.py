@@ -11,6 +11,8 @@ import os
 import select
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,8 +69,11 @@ class Systems:
             self.child.wait(timeout=10)
 
 
-def start(config: Settings) -> Systems:
+def start(config: Settings, tell: Callable[[str], None] = lambda _line: None) -> Systems:
     """The firm's systems: those of a running command, else new ones.
+
+    Args:
+        tell: gets each line of progress that the child writes while it makes itself ready.
 
     Raises:
         DemoFailed: with the child's own last words.
@@ -80,12 +85,13 @@ def start(config: Settings) -> Systems:
     if running is not None:
         return Systems(running, None, log)
     with log.open("ab") as errors:
+        said = errors.tell()
         child = subprocess.Popen(
             [sys.executable, "-m", MODULES[config.firm]],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT, start_new_session=True,
             env={**os.environ, "THROUGHLINE_FIRM": config.firm},
         )  # fmt: skip
-    line = _first_line(child, READY_SECONDS[config.firm])
+    line = _first_line(child, READY_SECONDS[config.firm], _Progress(log, said, tell))
     if not line:
         child.kill()
         words = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
@@ -102,7 +108,31 @@ def _running(note: Path) -> dict[str, Any] | None:
     return found
 
 
-def _first_line(child: subprocess.Popen[bytes], seconds: float) -> bytes:
+@dataclass
+class _Progress:
+    """What a child has written into its log since `said`, passed on line by line."""
+
+    log: Path
+    said: int
+    tell: Callable[[str], None]
+
+    def pass_on(self) -> None:
+        with self.log.open("rb") as written:
+            written.seek(self.said)
+            new = written.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self.said += len(whole)
+        for line in whole.decode(errors="replace").splitlines():
+            self.tell(line)
+
+
+def _first_line(child: subprocess.Popen[bytes], seconds: float, progress: _Progress) -> bytes:
+    """What the child prints when it is ready; nothing where it ends or takes too long."""
     assert child.stdout is not None
-    readable, _, _ = select.select([child.stdout], [], [], seconds)
-    return child.stdout.readline() if readable else b""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        readable, _, _ = select.select([child.stdout], [], [], 1.0)
+        progress.pass_on()
+        if readable:
+            return child.stdout.readline()
+    return b""
