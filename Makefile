@@ -37,7 +37,7 @@ serve: setup ## Serve the Dagster UI and the dashboard over what earlier runs le
 	@$(CLI) serve
 
 test: setup ## Run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## Check style, types and layers
 	@$(BIN)/ruff check .

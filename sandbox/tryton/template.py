@@ -190,3 +190,16 @@ def copy(source: Path, target: Path) -> None:
         target.with_name(target.name + suffix).unlink(missing_ok=True)
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
+
+
+def main() -> None:
+    """`python -m sandbox.tryton.template`: build both templates where they are not there, in front of who needs them."""
+    from common.clock import SystemClock
+
+    clock = SystemClock()
+    business(clock)
+    master(clock)
+
+
+if __name__ == "__main__":
+    main()
