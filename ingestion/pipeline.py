@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from common import disk
 from common.clock import Clock
 from common.settings import Settings
 from ingestion.changelog import META, Counts, Stamp, parse, versions
@@ -143,11 +145,19 @@ def load(
         tables: load only these raw tables; None loads all.
 
     Raises:
-        Fatal: credentials, an unreachable system, a broken page, a type that flipped, a snapshot that shrank. Nothing
-            of the load is kept, and the next run goes on from the last completed one.
+        Fatal: credentials, an unreachable system, a broken page, a type that flipped, a snapshot that shrank, a full
+            disk. Nothing of the load counts, and the next run goes on from the last completed one.
     """
+    try:
+        return _load(source, config, clock, reader or source.connect(), tables)
+    except Exception as error:
+        if isinstance(error, Fatal) or not disk.is_full(error, config.home):
+            raise
+        raise _full(source.system, config) from error
+
+
+def _load(source: Source, config: Settings, clock: Clock, client: Reader, tables: set[str] | None) -> LoadReport:
     started = time.perf_counter()
-    client = reader or source.connect()
     store = RawStore(config.warehouse, source.system)
     wanted = [r for r in source.resources if tables is None or r.table in tables]
     stamp = Stamp(source.system, client.instance, clock.now(), store.next_seq([r.table for r in source.resources]))
@@ -253,8 +263,9 @@ def _run_dlt(system: str, config: Settings, streams: dict[Resource, Iterator[pa.
     from dlt.pipeline.exceptions import PipelineStepFailed
 
     os.environ["SCHEMA__NAMING"] = "direct"
-    # dlt warns about every nullable key column of an Arrow table; the columns are as declared.
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
+    # dlt warns about every nullable key column of an Arrow table; the columns are as declared. What it logs as an
+    # error it raises as well, and here that becomes one sentence.
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
     os.environ["NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID"] = "true"
     os.environ["NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_ID"] = "false"
     config.warehouse.parent.mkdir(parents=True, exist_ok=True)
@@ -280,12 +291,14 @@ def _run_dlt(system: str, config: Settings, streams: dict[Resource, Iterator[pa.
     try:
         info = pipeline.run(resources, loader_file_format="parquet")
     except PipelineStepFailed as failed:
-        pipeline.abort_packages()
-        raise _cause(system, failed) from failed
+        # Where the disk is full this fails too; then the next load does it before it reads.
+        with suppress(Exception):
+            pipeline.abort_packages()
+        raise _cause(system, config, failed) from failed
     return info.loads_ids[0] if info.loads_ids else None
 
 
-def _cause(system: str, failed: BaseException) -> BaseException:
+def _cause(system: str, config: Settings, failed: BaseException) -> BaseException:
     """The error of ours inside dlt's wrapping, or one clear sentence about what dlt could not do."""
     error: BaseException | None = failed
     chain: list[BaseException] = []
@@ -295,10 +308,18 @@ def _cause(system: str, failed: BaseException) -> BaseException:
         chain.append(error)
         error = error.__cause__ or error.__context__
     root = chain[-1]
-    if any("No space left" in str(e) or "Errno 28" in str(e) for e in chain):
-        return Fatal(system, "the disk is full; nothing of this load was kept. Free some space and run again.")
+    if disk.is_full(failed, config.home):
+        return _full(system, config)
     return Fatal(
         system,
         f"the load failed ({type(root).__name__}: {str(root)[:300]}). Nothing of it counts; the next run goes on from "
+        "the last completed load.",
+    )
+
+
+def _full(system: str, config: Settings) -> Fatal:
+    return Fatal(
+        system,
+        f"the disk is full ({config.home}); nothing of this load counts. Free some space and run again: it goes on from "
         "the last completed load.",
     )

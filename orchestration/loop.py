@@ -1,6 +1,7 @@
 """Runs the loop's Dagster job in this process, and once more without pushes where something was pushed.
 
-The second pass reads home what the first one wrote, so that the numbers and the summary include it.
+The second pass reads home what the first one wrote, so that the numbers and the summary include it. What goes wrong
+becomes a sentence for the person at the terminal.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from common import disk
 from orchestration.definitions import build
 from orchestration.platform import Platform
 from reverse_etl.standing import acknowledged
@@ -17,7 +19,7 @@ from reverse_etl.standing import acknowledged
 
 @dataclass
 class Outcome:
-    """What a loop did. `error`: the one sentence of the step that failed."""
+    """What a loop did. `error`: one line for each step that failed; steps that only waited for it are not named."""
 
     changed: bool = False
     sent: int = 0
@@ -27,7 +29,19 @@ class Outcome:
 
 
 def run_loop(here: Platform) -> Outcome:
-    """One pass of the loop and, where rows were sent, a second one to read them back."""
+    """One pass of the loop and, where rows were sent, a second one to read them back. A full disk is an outcome too."""
+    try:
+        return _loop(here)
+    except Exception as error:
+        # Dagster's own records don't fit any more either, so no step could tell.
+        if not disk.is_full(error, here.config.home):
+            raise
+        return Outcome(
+            error=f"The disk is full ({here.config.home}). Free some space and run again: the loop goes on from where it was."
+        )
+
+
+def _loop(here: Platform) -> Outcome:
     definitions = build(here)
     instance = dg.DagsterInstance.get()
     outcome = Outcome()
@@ -58,7 +72,7 @@ def _told(result: Any) -> dict[str, Any]:
 
 
 def _execute(definitions: dg.Definitions, job: str, instance: dg.DagsterInstance) -> str | None:
-    """Run a job. None where it succeeded, else one sentence about the first step that failed."""
+    """Run a job. None where it succeeded, else one line for each step that failed."""
     result = definitions.resolve_job_def(job).execute_in_process(
         instance=instance,
         raise_on_error=False,
@@ -67,12 +81,13 @@ def _execute(definitions: dg.Definitions, job: str, instance: dg.DagsterInstance
     )
     if result.success:
         return None
+    failed: list[str] = []
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error is not None:
             # The outermost error is Dagster's own; the one below it is what the step raised, in our words.
             error = event.step_failure_data.error.cause or event.step_failure_data.error
-            return f"{event.step_key} failed. {_plain(error.message)}"
-    return "The run failed; the Dagster UI has its log."
+            failed.append(f"{event.step_key} failed. {_plain(error.message)}")
+    return "\n".join(failed) or "The run failed; the Dagster UI has its log."
 
 
 def _plain(message: str) -> str:

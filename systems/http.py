@@ -179,7 +179,7 @@ class Http:
         raise Fatal(
             self.system,
             f"gave up after {MAX_READ_ATTEMPTS} attempts: {fault}. Check that the system is up and its limits; "
-            "the next run goes on from the last page that was kept.",
+            "the next run goes on from where the last complete one was.",
         ) from fault
 
     def _transport_fault(self, error: HTTPError, method: str, write: bool) -> Exception:
