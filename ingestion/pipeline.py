@@ -195,10 +195,10 @@ class _Read:
         if mark is not None:
             since = min(mark, self.stamp.seen_at) - timedelta(minutes=self.config.cursor_overlap_minutes)
         known = self.store.latest(resource.table, since)
-        seen: set[str] = set()
+        seen: set[str] | None = set() if resource.deletes == "sweep" else None
         pages = self.client.read(resource.object, since, list(resource.schema.names))
         yield from versions(parse(pages, resource, self.system), resource, self.stamp, known, counts, seen)
-        if resource.deletes == "sweep":
+        if seen is not None:
             exist = {i for page in self.client.read_ids(resource.object) for i in page}
             yield from self._tombstones(resource, (self.store.live_ids(resource.table) | seen) - exist, counts)
 
