@@ -76,6 +76,8 @@ def _dagster_home(config: Settings) -> Path:
     os.environ["DAGSTER_HOME"] = str(home)
     # Libraries' own chatter belongs into Dagster's log, not between our lines of progress.
     logging.getLogger("great_expectations").propagate = False
+    # Nor do their tracebacks where a log can't be written any more (a full disk): the step that needed room tells.
+    logging.raiseExceptions = False
     return home
 
 

@@ -106,7 +106,9 @@ class Dbt:
         }
         result = dbtRunner().invoke(
             [
-                "--quiet",
+                # What fails is raised in our words; dbt's own log file has the rest.
+                "--log-level",
+                "none",
                 "--no-use-colors",
                 *command,
                 "--project-dir",
