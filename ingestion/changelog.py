@@ -7,6 +7,7 @@ SQL in memory; nothing is fetched and nothing is written.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ import pyarrow.json as pa_json
 
 from ingestion.resource import Resource
 from systems.errors import Fatal
+from systems.http import redact
 
 # Rows per Arrow table handed on: large enough for the parser, small enough for memory (measured).
 BATCH_ROWS = 20_000
@@ -87,11 +89,16 @@ def _parse(ndjson: bytes, resource: Resource, system: str) -> pa.Table:
     except pa.ArrowInvalid as error:
         raise Fatal(
             system,
-            f"{resource.table}: a value does not fit its declared type, or the page is broken ({str(error)[:200]}). "
+            f"{resource.table}: a value does not fit its declared type, or the page is broken ({_told(error)}). "
             "Nothing of this load was kept. If the source changed the field's type, change it in "
             f"ingestion/sources/{system}.py; else run again.",
         ) from error
     return _flatten(table, resource)
+
+
+def _told(error: Exception) -> str:
+    """What the parser says, without the value that it choked on: that may be personal."""
+    return redact(re.sub(r"(couldn't parse):.*", r"\1 a value", str(error)), 200)
 
 
 def _read(ndjson: bytes, schema: pa.Schema) -> pa.Table:

@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from common import disk
 from common.clock import Clock
@@ -57,9 +58,11 @@ class RawStore:
     because a DuckDB file admits one writer and dlt is about to be it.
     """
 
-    def __init__(self, warehouse: Path, system: str) -> None:
+    def __init__(self, warehouse: Path, system: str, instance: str) -> None:
         self._warehouse = warehouse
+        self._system = system
         self._dataset = f"raw_{system}"
+        self._instance = instance
 
     def _ask(self, sql: str, params: list[Any] | None = None) -> pa.Table | None:
         if not self._warehouse.exists():
@@ -74,10 +77,16 @@ class RawStore:
             con.close()
 
     def mark(self, table: str) -> datetime | None:
-        """The latest change time among rows of completed loads; None before the first."""
+        """The latest change time among rows of completed loads; None before the first.
+
+        A row that changed while its load was under way counts as of the load's start: what changed beside it, in a part
+        that had been read already, must come with the next load. The same holds a source's clock that runs ahead.
+        """
         found = self._ask(
-            f"select max(_source_changed_at) as mark from {self._dataset}.{table} as r "
-            f"where r._dlt_load_id in (select load_id from {self._dataset}._dlt_loads where status = 0)"
+            f"select max(least(_source_changed_at, _seen_at)) as mark from {self._dataset}.{table} as r "
+            "where _instance = $1 and _source_changed_at is not null "
+            f"and r._dlt_load_id in (select load_id from {self._dataset}._dlt_loads where status = 0)",
+            [self._instance],
         )
         return None if found is None else found["mark"][0].as_py()
 
@@ -85,36 +94,56 @@ class RawStore:
         """(`_source_id`, `_hash`) of the latest version of every key, or of those changed at or after `since`."""
         found = self._ask(
             f"""
-            select _source_id, arg_max(_hash, (_seen_at, _load_seq)) as _hash
+            select _source_id, arg_max(_hash, _load_seq) as _hash
             from {self._dataset}.{table}
+            where _instance = $2
             group by _source_id
             having $1::timestamptz is null or max(coalesce(_source_changed_at, _seen_at)) >= $1::timestamptz
             """,
-            [since],
+            [since, self._instance],
         )
         return NOTHING_KNOWN if found is None else found
 
     def live_ids(self, table: str) -> set[str]:
         """Keys whose latest version is not a deletion."""
+        return self._ids(table, "not arg_max(_is_deleted, _load_seq)")
+
+    def standing_ids(self, table: str) -> set[str]:
+        """Keys that are not gone by a sweep's finding: live ones, and those that the source itself marks as deleted."""
+        return self._ids(table, "not arg_max(_is_deleted and _source_changed_at is null, _load_seq)")
+
+    def _ids(self, table: str, having: str) -> set[str]:
         found = self._ask(
-            f"select _source_id from {self._dataset}.{table} group by _source_id "
-            "having not arg_max(_is_deleted, (_seen_at, _load_seq))"
+            f"select _source_id from {self._dataset}.{table} where _instance = $1 group by _source_id having {having}",
+            [self._instance],
         )
         return set() if found is None else set(found["_source_id"].to_pylist())
 
     def last_rows(self, table: str, ids: set[str]) -> pa.Table:
-        """The latest version of the given keys, whole."""
+        """The latest version of the given keys that the gate let in, whole. A key without one is not in the answer:
+        nobody has ever believed it, so nobody need be told that it is gone.
+        """
+        held = self._ask(
+            "select 1 from information_schema.tables where table_schema='quality' and table_name='quarantine'"
+        )
+        believed = (
+            f"and not exists (select 1 from quality.quarantine as q where q.system = '{self._system}' "
+            f"and q.table_name = '{table}' and q.instance = r._instance and q.source_id = r._source_id "
+            "and q.record_hash = r._hash)"
+            if held is not None and held.num_rows
+            else ""
+        )
         found = self._ask(
             f"""
             select * exclude (_rank, _dlt_load_id)
             from (
-                select *, row_number() over (partition by _source_id order by _seen_at desc, _load_seq desc) as _rank
-                from {self._dataset}.{table}
-                where _source_id in (select unnest($1::varchar[]))
+                select *, row_number() over (partition by _source_id order by _load_seq desc) as _rank
+                from {self._dataset}.{table} as r
+                where _instance = $2 and _source_id in (select unnest($1::varchar[])) {believed}
             )
             where _rank = 1
             """,
-            [sorted(ids)],
+            [sorted(ids), self._instance],
         )
         if found is None:
             raise LookupError(f"{self._dataset}.{table} is not there")
@@ -158,7 +187,7 @@ def load(
 
 def _load(source: Source, config: Settings, clock: Clock, client: Reader, tables: set[str] | None) -> LoadReport:
     started = time.perf_counter()
-    store = RawStore(config.warehouse, source.system)
+    store = RawStore(config.warehouse, source.system, client.instance)
     wanted = [r for r in source.resources if tables is None or r.table in tables]
     stamp = Stamp(source.system, client.instance, clock.now(), store.next_seq([r.table for r in source.resources]))
     report = LoadReport(source.system, None, tables={r.table: Counts() for r in wanted})
@@ -190,10 +219,7 @@ class _Read:
 
     def _cursor(self, resource: Resource, counts: Counts) -> Iterator[pa.Table]:
         mark = self.store.mark(resource.table)
-        # A mark in the future (a source's clock that runs ahead) must not hide what changes until then.
-        since = None
-        if mark is not None:
-            since = min(mark, self.stamp.seen_at) - timedelta(minutes=self.config.cursor_overlap_minutes)
+        since = None if mark is None else mark - timedelta(minutes=self.config.cursor_overlap_minutes)
         known = self.store.latest(resource.table, since)
         seen: set[str] | None = set() if resource.deletes == "sweep" else None
         pages = self.client.read(resource.object, since, list(resource.schema.names))
@@ -201,6 +227,25 @@ class _Read:
         if seen is not None:
             exist = {i for page in self.client.read_ids(resource.object) for i in page}
             yield from self._tombstones(resource, (self.store.live_ids(resource.table) | seen) - exist, counts)
+            yield from self._recovered(resource, exist - self.store.standing_ids(resource.table) - seen, counts)
+
+    def _recovered(self, resource: Resource, missed: set[str], counts: Counts) -> Iterator[pa.Table]:
+        """Rows that exist at the source and not in raw: committed later than the overlap reaches, or hidden for a while.
+        The cursor will not bring them, so the resource is read whole once.
+        """
+        if not missed:
+            return
+        pages = self.client.read(resource.object, None, list(resource.schema.names))
+        whole = Counts()
+        tables = versions(
+            parse(pages, resource, self.system), resource, self.stamp, self.store.latest(resource.table, None), whole
+        )
+        wanted = pa.array(sorted(missed), pa.string())
+        for table in tables:
+            found = table.filter(pc.is_in(table["_source_id"], value_set=wanted))
+            if found.num_rows:
+                counts.kept += found.num_rows
+                yield found
 
     def _snapshot(self, resource: Resource, counts: Counts) -> Iterator[pa.Table]:
         before = self.store.live_ids(resource.table)
@@ -223,6 +268,8 @@ class _Read:
             return
         self._refuse_shrinking(resource, len(self.store.live_ids(resource.table)), len(known_gone))
         last = self.store.last_rows(resource.table, known_gone)
+        if not last.num_rows:
+            return
         con = duckdb.connect()
         con.execute("set timezone='UTC'")
         con.register("last_rows", last)

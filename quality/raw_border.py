@@ -361,7 +361,7 @@ def _resolve(connection: duckdb.DuckDBPyConnection, system: str, table: str, at:
         update quality.quarantine as q
         set resolved_at = case when r.latest_hash = q.record_hash then null else coalesce(q.resolved_at, $at) end
         from (
-            select _instance, _source_id, arg_max(_hash, (_seen_at, _load_seq)) as latest_hash
+            select _instance, _source_id, arg_max(_hash, _load_seq) as latest_hash
             from raw_{system}.{table}
             where _source_id in (
                 select source_id from quality.quarantine where system = $system and table_name = $table

@@ -29,7 +29,7 @@
         select
             *,
             lag(_hash) over (
-                partition by _instance, _source_id order by _seen_at, _load_seq
+                partition by _instance, _source_id order by _load_seq
             ) as _previous_hash
         from accepted
     ),
@@ -38,7 +38,7 @@
         select
             *,
             row_number() over (
-                partition by _instance, _source_id order by _seen_at, _load_seq
+                partition by _instance, _source_id order by _load_seq
             ) as version_no
         from compared
         where _previous_hash is null or _previous_hash <> _hash

@@ -142,6 +142,62 @@ def test_a_deleted_row_that_comes_back_is_a_new_version(bench: Bench) -> None:
     assert flags == [(False,), (True,), (False,)]
 
 
+def test_an_edit_beside_a_long_load_comes_with_the_next_one(bench: Bench) -> None:
+    """The last page holds a row that changed long after the load began; another row changed meanwhile behind us."""
+    bench.load()
+    started = bench.clock.now()
+    bench.shelf.rows["Deal"].append(deal(8, 8.0, started + timedelta(minutes=50)))
+    bench.load()
+    bench.shelf.rows["Deal"][0] = deal(0, 99.0, started + timedelta(minutes=5))
+    bench.clock.advance(timedelta(hours=1))
+    bench.load()
+    assert bench.ask("select count(*) from raw_salesforce.deals where Id = 'd0' and Amount = 99.0") == [(1,)]
+
+
+def test_a_row_that_was_hidden_for_a_while_or_came_too_late_is_recovered(bench: Bench) -> None:
+    bench.load()
+    hidden = bench.shelf.rows["Deal"].pop()
+    bench.load()
+    bench.clock.advance(timedelta(days=1))
+    bench.shelf.rows["Deal"] += [hidden, deal(7, 7.0, START - timedelta(days=20))]
+    assert bench.load().tables["deals"].kept == 2
+    last = bench.ask("select arg_max(_is_deleted, _load_seq) from raw_salesforce.deals where Id = 'd4'")
+    assert last == [(False,)]
+    assert bench.load().rows_kept == 0
+
+
+def test_a_clock_that_steps_back_hides_no_version(bench: Bench) -> None:
+    bench.load()
+    bench.clock = ManualClock(START - timedelta(hours=2))
+    bench.shelf.rows["Deal"][0] = deal(0, 5.0, START - timedelta(hours=3))
+    bench.load()
+    assert bench.load().rows_kept == 0
+
+
+def test_the_tombstone_of_a_row_in_quarantine_carries_what_was_believed(bench: Bench) -> None:
+    bench.load()
+    bench.clock.advance(timedelta(hours=1))
+    bench.shelf.rows["Deal"][0] = deal(0, -1.0, bench.clock.now())
+    bench.load()
+    con = duckdb.connect(str(bench.config.warehouse))
+    con.execute("create schema quality")
+    con.execute(
+        "create table quality.quarantine as select 'salesforce' as system, 'deals' as table_name, _instance as instance, "
+        "_source_id as source_id, _hash as record_hash from raw_salesforce.deals where Amount = -1.0"
+    )
+    con.close()
+    del bench.shelf.rows["Deal"][0]
+    bench.load()
+    assert bench.ask("select Amount from raw_salesforce.deals where _is_deleted") == [(0.0,)]
+
+
+def test_an_error_does_not_repeat_the_value_that_it_choked_on(bench: Bench) -> None:
+    bench.shelf.rows["Deal"] = [{**deal(1, "anna@example.com", START)}]
+    with pytest.raises(Fatal) as raised:
+        bench.load()
+    assert "anna" not in str(raised.value)
+
+
 def test_a_new_column_evolves_and_changes_no_other_row(bench: Bench) -> None:
     bench.load()
     bench.clock.advance(timedelta(hours=1))
