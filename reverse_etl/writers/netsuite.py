@@ -1,5 +1,8 @@
 """Payloads to NetSuite: one record a request, upserted by our external id. Class U throughout.
 
+A record whose internal id is known is changed by that id and gets our external id: it may have been made by hand, or
+under a key that an account merge has changed since. Upserted by key, it would be made a second time.
+
 Payloads are flat: a reference is a plain internal id, a currency its ISO code, an employee the firm's own number. This
 module gives them NetSuite's shape and reads them back into ours. Knows no ledger and retries nothing; what the
 account's answers mean is decided in `systems/netsuite/client.py`.
@@ -59,7 +62,12 @@ class NetSuiteWriter:
     def _send(self, spec: SyncSpec, operation: Operation) -> Outcome:
         try:
             body = {name: self._told(spec, name, value) for name, value in operation.payload.items()}
-            written = self._client.upsert(spec.record_type, operation.key, body, operation.request_id)
+            if operation.op == "update" and operation.native_id is not None:
+                written = self._client.update(
+                    spec.record_type, operation.native_id, operation.key, body, operation.request_id
+                )
+            else:
+                written = self._client.upsert(spec.record_type, operation.key, body, operation.request_id)
         except PeriodClosed as error:
             return PeriodShut(error.code or "PERIOD_CLOSED", str(error))
         except Rejected as error:

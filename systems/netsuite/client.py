@@ -208,11 +208,8 @@ class Client:
             InDoubt: no whole answer.
             Fatal: credentials, permissions, an unknown record type; nothing was executed.
         """
-        extra = {"X-NetSuite-PropertyNameValidation": "error"}
-        if request_id:
-            extra["X-NetSuite-Idempotency-Key"] = request_id
         path = self._path(record_type, external_id)
-        answer = self._send("PUT", path, body=msgspec.json.encode(body), write=True, extra=extra)
+        answer = self._send("PUT", path, body=msgspec.json.encode(body), write=True, extra=_for_the_trail(request_id))
         fault = self._judge(answer, write=True, record=external_id)
         if fault is not None:
             raise fault
@@ -220,6 +217,38 @@ class Client:
         if not native:
             raise InDoubt(SYSTEM, "the answer to a write does not say which record it saved; it was executed")
         return Written(native)
+
+    def update(
+        self,
+        record_type: str,
+        native_id: str,
+        external_id: str,
+        body: Mapping[str, Any],
+        request_id: str | None = None,
+    ) -> Written:
+        """Change the record with this internal id, which then has `external_id` whatever it had before. A null clears
+        a field. The same request again has no second effect.
+
+        Raises:
+            Rejected: as `upsert`; code `absent` where there is no such record, and refused too where another record
+                has the external id.
+            Retriable, InDoubt, Fatal: as `upsert`.
+        """
+        _checked(external_id)
+        path = f"{_RECORDS}/{quote(record_type)}/{quote(native_id, safe='')}"
+        content = msgspec.json.encode({**body, "externalId": external_id})
+        answer = self._send("PATCH", path, body=content, write=True, extra=_for_the_trail(request_id))
+        fault = self._judge(answer, write=True, record=external_id)
+        if isinstance(fault, Rejected) and answer.status == 404:
+            raise Rejected(
+                SYSTEM,
+                f"there is no {record_type} {native_id} any more; find out who deleted or merged it",
+                record=external_id,
+                code="absent",
+            )
+        if fault is not None:
+            raise fault
+        return Written(native_id)
 
     def upsert_later(self, record_type: str, external_id: str, body: Mapping[str, Any], request_id: str) -> str:
         """As `upsert`, but as a job: returns the job's address as soon as NetSuite has accepted it.
@@ -256,14 +285,7 @@ class Client:
 
     @staticmethod
     def _path(record_type: str, external_id: str) -> str:
-        if not EXTERNAL_ID.fullmatch(external_id):
-            raise Rejected(
-                SYSTEM,
-                f"'{external_id}' can't be an external id: letters, digits, underscore and hyphen only",
-                record=external_id,
-                field="externalId",
-            )
-        return f"{_RECORDS}/{quote(record_type)}/eid:{external_id}"
+        return f"{_RECORDS}/{quote(record_type)}/eid:{_checked(external_id)}"
 
     def _send(
         self, method: str, path: str, *, write: bool, body: bytes | None = None, extra: Mapping[str, str] | None = None
@@ -318,6 +340,28 @@ class Client:
         return Fatal(
             SYSTEM, f"the account does not have what was asked for, or not under this name ({said}).", code=code
         )
+
+
+def _checked(external_id: str) -> str:
+    """An external id that NetSuite takes.
+
+    Raises:
+        Rejected: it is none.
+    """
+    if not EXTERNAL_ID.fullmatch(external_id):
+        raise Rejected(
+            SYSTEM,
+            f"'{external_id}' can't be an external id: letters, digits, underscore and hyphen only",
+            record=external_id,
+            field="externalId",
+        )
+    return external_id
+
+
+def _for_the_trail(request_id: str | None) -> dict[str, str]:
+    """Headers of a write: refuse what isn't a field, and the id of the request."""
+    headers = {"X-NetSuite-PropertyNameValidation": "error"}
+    return {**headers, "X-NetSuite-Idempotency-Key": request_id} if request_id else headers
 
 
 def _query(name: str) -> Query:

@@ -59,6 +59,16 @@ class Target:
         (outcome,) = self.writer.send(spec, [operation])
         return outcome
 
+    def update(self, spec: SyncSpec, key: str, payload: dict[str, Any], native_id: str) -> Outcome:
+        operation = Operation(f"d-{key}", key, "update", payload, native_id, f"request-{key}")
+        (outcome,) = self.writer.send(spec, [operation])
+        return outcome
+
+    def by_hand(self, id_: str, **record: str) -> None:
+        """A customer that somebody entered in the account."""
+        made = {"id": id_, "entityid": f"HAND{id_}", "companyname": "By hand", "isinactive": "F", **record}
+        self.fake.store.put("customer", id_, made, NOW)
+
     def customer(self, key: str, **changed: Any) -> dict[str, Any]:
         payload = {"companyName": f"Client {key}", "subsidiary": "1", "currency": "USD"}
         return {**payload, "custentity_crm_account": f"salesforce:{key}", **changed}
@@ -124,6 +134,43 @@ def test_null_clears_a_field(target: Target) -> None:
     target.send(TIME, "kantata_clear", target.hours(rate=None, department=None))
     fields = target.writer.read_back(TIME, ["kantata_clear"])["kantata_clear"].fields
     assert (fields["rate"], fields["department"], fields["hours"]) == (None, None, 7.25)
+
+
+@pytest.mark.parametrize("before", [{}, {"externalid": "salesforce_A"}], ids=["no external id", "another key of ours"])
+def test_an_update_changes_the_record_that_was_seen_and_gives_it_our_key(
+    target: Target, before: dict[str, str]
+) -> None:
+    id_, key = ("59001", "salesforce_hand") if not before else ("59002", "salesforce_B")
+    target.by_hand(id_, **before)
+    known = target.fake.store.count("customer")
+    payload = target.customer(key)
+    for _ in range(2):
+        assert target.update(CUSTOMER, key, payload, id_) == Acked(id_)
+    assert target.fake.store.count("customer") == known, "no second customer"
+    found = target.writer.read_back(CUSTOMER, [key, "salesforce_A"])
+    assert set(found) == {key}
+    assert found[key].native_id == id_
+    assert dict(found[key].fields) == payload
+    assert [c.op for c in target.fake.store.commits("customer") if c.key == id_] == ["update", "update"]
+
+
+def test_an_update_of_a_record_that_is_gone_is_rejected(target: Target) -> None:
+    known = target.fake.store.count("customer")
+    outcome = target.update(CUSTOMER, "salesforce_gone", target.customer("gone"), "59999")
+    assert isinstance(outcome, RejectedRow)
+    assert outcome.code == "absent"
+    assert target.fake.store.count("customer") == known
+
+
+def test_an_update_does_not_take_the_key_of_another_record(target: Target) -> None:
+    target.send(CUSTOMER, "salesforce_taken", target.customer("taken"))
+    target.by_hand("59003")
+    outcome = target.update(CUSTOMER, "salesforce_taken", target.customer("taken", companyName="Wrong"), "59003")
+    assert isinstance(outcome, RejectedRow)
+    assert (outcome.code, outcome.field) == ("DUP_RCRD", "externalId")
+    stored = target.fake.store.get("customer", "59003")
+    assert stored is not None
+    assert stored.record["companyname"] == "By hand"
 
 
 def test_a_closed_period_is_held_and_nothing_is_posted(target: Target) -> None:

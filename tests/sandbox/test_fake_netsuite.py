@@ -286,6 +286,25 @@ def test_a_record_must_be_right(
     assert not account.rows("SELECT id FROM customer WHERE externalid = 'r_1'")
 
 
+def test_a_change_by_internal_id_may_set_the_external_id(account: Account) -> None:
+    body = {"companyName": "Changes its key", "subsidiary": {"id": "1"}}
+    for key in ("k_1", "k_2"):
+        assert account.call("PUT", f"{CUSTOMER}/eid:{key}", body).status == 204
+    (first,) = account.rows("SELECT id FROM customer WHERE externalid = 'k_1'")
+    moved = account.call("PATCH", f"{CUSTOMER}/{first['id']}", {"externalId": "k_3"})
+    assert (moved.status, moved.headers["Location"].rpartition("/")[2]) == (204, first["id"])
+    assert account.call("GET", f"{CUSTOMER}/eid:k_1").status == 404
+    assert account.call("GET", f"{CUSTOMER}/eid:k_3").json()["id"] == first["id"]
+    ops = [commit.op for commit in account.fake.store.commits("customer") if commit.key == first["id"]]
+    assert ops == ["create", "update"]
+    taken = account.call("PATCH", f"{CUSTOMER}/{first['id']}", {"externalId": "k_2", "companyName": "Not saved"})
+    detail = taken.json()["o:errorDetails"][0]
+    assert (taken.status, detail["o:errorCode"], detail["o:errorPath"]) == (400, "DUP_RCRD", "externalId")
+    assert account.call("GET", f"{CUSTOMER}/eid:k_3").json()["companyName"] == body["companyName"]
+    absent = account.call("PATCH", f"{CUSTOMER}/999999", {"externalId": "k_4"})
+    assert (absent.status, absent.json()["o:errorDetails"][0]["o:errorCode"]) == (404, "NONEXISTENT_ID")
+
+
 def time_bill(account: Account, day: str) -> dict[str, Any]:
     person = next(r for r in account.truth.resources if r.legal_entity_id == "DE01")
     return {
