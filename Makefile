@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FIRM ?= sandbox
-PROFILE ?= duckdb
 DAYS ?= 7
 CLI := THROUGHLINE_FIRM=$(FIRM) $(BIN)/python -m orchestration.cli
 .DEFAULT_GOAL := help

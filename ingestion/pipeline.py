@@ -25,6 +25,7 @@ from common.settings import Settings
 from ingestion.changelog import META, Counts, Stamp, parse, versions
 from ingestion.resource import Reader, Resource, Source
 from systems.errors import Fatal
+from systems.http import redact
 
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
@@ -359,7 +360,7 @@ def _cause(system: str, config: Settings, failed: BaseException) -> BaseExceptio
         return _full(system, config)
     return Fatal(
         system,
-        f"the load failed ({type(root).__name__}: {str(root)[:300]}). Nothing of it counts; the next run goes on from "
+        f"the load failed ({type(root).__name__}: {redact(str(root), 300)}). Nothing of it counts; the next run goes on from "
         "the last completed load.",
     )
 

@@ -20,14 +20,22 @@ class Built:
         self._clock = clock
         self._dbt = dbt
         self._path = config.home / "built.txt"
+        # What a whole build that is under way was started from; None: no build of this process is to be remembered.
+        self._started_from: str | None = None
 
     def is_current(self) -> bool:
-        """Whether a build now would make what is there already."""
+        """Whether a build now would make what is published already."""
         return self._path.exists() and self._config.published.exists() and self._path.read_text() == self._inputs()
 
+    def begin(self, *, whole: bool) -> None:
+        """A build starts: until it is published, nothing that was recorded holds. A partial one is never recorded."""
+        self._path.unlink(missing_ok=True)
+        self._started_from = self._inputs() if whole else None
+
     def remember(self) -> None:
-        """Record that the published generation was built from what is there now."""
-        self._path.write_text(self._inputs())
+        """The generation of the build that was begun is published. Rows that arrived meanwhile are not in it."""
+        if self._started_from is not None:
+            self._path.write_text(self._started_from)
 
     def _inputs(self) -> str:
         con = duckdb.connect(str(self._config.warehouse))
@@ -45,4 +53,5 @@ class Built:
             ).fetchall()
         finally:
             con.close()
-        return repr((marks, held, self._dbt.fingerprint(), self._clock.now().date().isoformat()))
+        day = self._clock.now().date().isoformat()
+        return repr((marks, held, self._dbt.fingerprint(), day, self._config.time_export_go_live))

@@ -6,7 +6,6 @@ Thin: a command starts the outside systems of the demo, runs the Dagster job in 
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 import shutil
@@ -14,13 +13,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
 from common.settings import ROOT, Settings, settings
@@ -39,6 +40,11 @@ def _interruptible() -> None:
     """Throughline's commands. Ctrl-C and a termination signal end a command and everything that it started."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    try:
+        settings()
+    except ValidationError as error:
+        said = "; ".join(f"THROUGHLINE_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        _stop_with(f"A setting is wrong. {said}.")
 
 
 def _progress(line: str) -> None:
@@ -53,18 +59,28 @@ def _tell(step: Step) -> None:
 
 
 @contextmanager
-def _alone(config: Settings) -> Iterator[None]:
-    """One loop of a firm at a time: the warehouse admits one process."""
-    config.home.mkdir(parents=True, exist_ok=True)
-    with (config.home / "run.lock").open("w") as lock:
+def _held(path: Path, sentence: str) -> Iterator[None]:
+    """Hold a lock file, which dies with us; or stop with the sentence where another process holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            _stop_with(f"Another run of firm {config.firm!r} is in progress; wait for it or stop it.")
+            _stop_with(sentence)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield
 
 
-def _stop_with(sentence: str) -> None:
+def _alone(config: Settings) -> AbstractContextManager[None]:
+    """One loop of a firm at a time: the warehouse admits one process."""
+    return _held(
+        config.home / "run.lock", f"Another run of firm {config.firm!r} is in progress; wait for it or stop it."
+    )
+
+
+def _stop_with(sentence: str) -> NoReturn:
     Console(stderr=True, highlight=False).print(f"[red]{sentence}", soft_wrap=True)
     raise typer.Exit(1)
 
@@ -101,51 +117,56 @@ def _loop(here: Platform) -> bool:
 def run(once: Annotated[bool, typer.Option(help="End after the summary instead of serving the UIs.")] = False) -> None:
     """Run the loop: read, check, model, check, publish, push, read back. Then serve the Dagster UI and the dashboard."""
     config = settings()
-    with _alone(config):
-        console.print(f"[bold]Throughline[/bold], firm {config.firm}: starting its systems")
-        started = time.perf_counter()
-        try:
-            systems = demo.start(config, _progress)
-        except demo.DemoFailed as failed:
-            _stop_with(str(failed))
-            return
-        systems.enter()
-        _tell(Step("start", ", ".join(config.systems), None, time.perf_counter() - started, "ready"))
-        try:
+    good = False
+    with ExitStack() as ending:
+        with _alone(config):
+            console.print(f"[bold]Throughline[/bold], firm {config.firm}: starting its systems")
+            started = time.perf_counter()
+            systems = _systems(config)
+            ending.callback(systems.stop)
+            _tell(Step("start", ", ".join(config.systems), None, time.perf_counter() - started, "ready"))
             _dagster_home(config)
             here = platform(_tell)
             console.print(f"The firm's time is {here.clock.now():%Y-%m-%d %H:%M} UTC")
             good = _loop(here)
-            if not once and good:
-                _serve(config)
-        finally:
-            systems.stop()
+        # The lock is free while we serve: `make tick` in another terminal may run the loop.
+        if good and not once:
+            _serve(config)
     if not good:
         raise typer.Exit(1)
+
+
+def _systems(config: Settings) -> demo.Systems:
+    """The firm's systems, started or found, and this process's clients pointed at them."""
+    try:
+        systems = demo.start(config, _progress)
+    except demo.DemoFailed as failed:
+        _stop_with(str(failed))
+    systems.enter()
+    return systems
 
 
 @app.command()
 def tick(days: Annotated[float, typer.Option(help="Days that the simulated firm lives.")] = 7.0) -> None:
     """Let the simulated firm live for some days, then run the loop once: only what changed is read, built and sent."""
     config = settings()
-    with _alone(config):
+    if config.firm != "sandbox":
+        _stop_with("Only the simulated firm can be ticked; a real one lives by itself. Use `make run`.")
+    good = False
+    with ExitStack() as ending, _alone(config):
+        systems = _systems(config)
+        ending.callback(systems.stop)
         try:
-            systems = demo.start(config, _progress)
-            systems.enter()
             changed = systems.tick(days)
         except demo.DemoFailed as failed:
             _stop_with(str(failed))
-            return
-        try:
-            _dagster_home(config)
-            here = platform(_tell)
-            told = ", ".join(f"{name} {count:,}" for name, count in changed.items())
-            console.print(
-                f"The firm lived for {days:g} days; it is {here.clock.now():%Y-%m-%d %H:%M} UTC. Records changed: {told}"
-            )
-            good = _loop(here)
-        finally:
-            systems.stop()
+        _dagster_home(config)
+        here = platform(_tell)
+        told = ", ".join(f"{name} {count:,}" for name, count in changed.items())
+        console.print(
+            f"The firm lived for {days:g} days; it is {here.clock.now():%Y-%m-%d %H:%M} UTC. Records changed: {told}"
+        )
+        good = _loop(here)
     if not good:
         raise typer.Exit(1)
 
@@ -155,29 +176,49 @@ def serve() -> None:
     """Serve the Dagster UI and the dashboard over what earlier runs left."""
     config = settings()
     _dagster_home(config)
-    try:
-        systems = demo.start(config, _progress)
-    except demo.DemoFailed as failed:
-        _stop_with(str(failed))
-        return
-    systems.enter()
-    try:
+    with ExitStack() as ending:
+        ending.callback(_systems(config).stop)
         _serve(config)
-    finally:
-        systems.stop()
 
 
 @app.command()
 def stop() -> None:
-    """End the outside systems that an earlier command may have left running."""
-    for note in settings().state_dir.glob("*/systems/running.json"):
-        with suppress(OSError, ValueError):
-            os.kill(json.loads(note.read_text())["pid"], signal.SIGTERM)
-        note.unlink(missing_ok=True)
+    """End what runs: a serving command, and outside systems that one left behind. Refuses while a loop is in progress."""
+    for home in sorted(p for p in settings().state_dir.glob("*") if p.is_dir()):
+        with _held(home / "run.lock", f"A run of firm {home.name!r} is in progress; wait for it or stop it."):
+            _end_server(home / "serving.lock")
+            note = home / "systems" / "running.json"
+            ready = demo.running(note)
+            if ready is not None:
+                with suppress(OSError):
+                    os.kill(ready["pid"], signal.SIGTERM)
+            note.unlink(missing_ok=True)
+
+
+def _end_server(path: Path) -> None:
+    """End the process that holds the lock of the pages, if one does, and wait for its end."""
+    if not path.exists():
+        return
+    with path.open("r+") as lock:
+        for attempt in range(60):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if attempt == 0:
+                    os.kill(int(path.read_text()), signal.SIGTERM)
+                threading.Event().wait(0.5)
+            else:
+                return
+    _stop_with(f"The pages of {path.parent.name!r} did not end; stop process {path.read_text()} yourself.")
 
 
 def _serve(config: Settings) -> None:
     """Serve both UIs until Ctrl-C or a termination signal, then end both."""
+    with _held(config.home / "serving.lock", f"Another command serves the pages of firm {config.firm!r} already."):
+        _serve_pages(config)
+
+
+def _serve_pages(config: Settings) -> None:
     dagster_port, dashboard_port = _free(config.dagster_port), _free(config.dashboard_port)
     logs = config.home / "logs"
     logs.mkdir(exist_ok=True)
@@ -207,7 +248,9 @@ def _serve(config: Settings) -> None:
             console.print(f"  {name:<11} http://127.0.0.1:{port}" + ("" if ready else f"  (not up yet; see {logs})"))
         console.print("Ctrl-C ends everything.")
         while all(child.poll() is None for child in children.values()):
-            signal.sigtimedwait([signal.SIGCHLD], 5)
+            threading.Event().wait(1)
+        ended = ", ".join(name for name, child in children.items() if child.poll() is not None)
+        _stop_with(f"Ended by itself: {ended}. Its log is in {logs}.")
     except KeyboardInterrupt:
         console.print("\nEnding.")
     finally:
@@ -238,7 +281,6 @@ def _free(port: int) -> int:
                 continue
             return candidate
     _stop_with(f"No free port between {port} and {port + 99}.")
-    raise AssertionError
 
 
 def _listening(port: int, seconds: float) -> bool:
@@ -249,7 +291,7 @@ def _listening(port: int, seconds: float) -> bool:
             with socket.create_connection(("127.0.0.1", port), timeout=1):
                 return True
         except OSError:
-            signal.sigtimedwait([signal.SIGCHLD], 0.3)
+            threading.Event().wait(0.3)
     return False
 
 

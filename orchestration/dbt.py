@@ -14,6 +14,7 @@ from typing import Any
 
 from common.clock import Clock
 from common.settings import ROOT, Settings
+from systems.http import redact
 
 PROJECT = ROOT / "dbt_project"
 
@@ -85,7 +86,7 @@ class Dbt:
         ]
         failed = [r for r in rows if r.status in ("error", "fail")]
         if failed:
-            said = "; ".join(f"{r.name}: {' '.join(r.message.split())[:300]}" for r in failed[:5])
+            said = "; ".join(f"{r.name}: {redact(' '.join(r.message.split()), 300)}" for r in failed[:5])
             raise DbtFailed(
                 f"{len(failed)} of {len(rows)} dbt nodes failed, nothing was published or pushed. {said}. "
                 f"Compiled SQL is under {self.target / 'compiled'}."

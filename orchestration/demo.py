@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import socket
 import subprocess
 import sys
 import time
@@ -81,9 +82,9 @@ def start(config: Settings, tell: Callable[[str], None] = lambda _line: None) ->
     folder = config.home / "systems"
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "server.log"
-    running = _running(folder / "running.json")
-    if running is not None:
-        return Systems(running, None, log)
+    found = running(folder / "running.json")
+    if found is not None:
+        return Systems(found, None, log)
     with log.open("ab") as errors:
         said = errors.tell()
         child = subprocess.Popen(
@@ -99,11 +100,14 @@ def start(config: Settings, tell: Callable[[str], None] = lambda _line: None) ->
     return Systems(json.loads(line), child, log)
 
 
-def _running(note: Path) -> dict[str, Any] | None:
+def running(note: Path) -> dict[str, Any] | None:
+    """What the note of a running command says, where its systems really answer; a note may outlive its writer."""
     try:
         found: dict[str, Any] = json.loads(note.read_text())
-        os.kill(found["pid"], 0)
-    except (OSError, ValueError):
+        for url in found["systems"].values():
+            address = urllib3.util.parse_url(url)
+            socket.create_connection((str(address.host), int(address.port or 80)), timeout=2).close()
+    except (OSError, ValueError, KeyError):
         return None
     return found
 

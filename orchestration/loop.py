@@ -15,6 +15,7 @@ from common import disk
 from orchestration.definitions import build
 from orchestration.platform import Platform
 from reverse_etl.standing import acknowledged
+from systems.http import redact
 
 
 @dataclass
@@ -92,4 +93,4 @@ def _execute(definitions: dg.Definitions, job: str, instance: dg.DagsterInstance
 
 def _plain(message: str) -> str:
     """An error's message on one line, without the name of its class."""
-    return " ".join(message.split(": ", 1)[-1].split())[:900]
+    return redact(" ".join(message.split(": ", 1)[-1].split()), 900)

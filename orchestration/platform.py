@@ -58,10 +58,9 @@ class Platform:
     # Set by the model's step: nothing that it is built from changed, so there is nothing to publish either.
     unchanged: bool = False
 
-    @property
-    def built(self) -> Built:
-        """What the model was last built from."""
-        return Built(self.config, self.clock, self.dbt)
+    def __post_init__(self) -> None:
+        # What the model was last built from.
+        self.built = Built(self.config, self.clock, self.dbt)
 
     def report(self, step: Step) -> None:
         """Keep a step for the summary and tell whoever listens."""

@@ -19,6 +19,19 @@ from quality.verdict import require
 
 SCHEMAS = ("canonical", "kpi", "sync", "quality", "operations")
 KEEP = 3
+# Columns that name or address a person. They stay in the warehouse, where they can be erased.
+PERSONAL = frozenset(
+    {
+        "full_name",
+        "email",
+        "owner_email",
+        "account_owner",
+        "actor",
+        "resource_ref",
+        "manager_ref",
+        "project_manager_ref",
+    }
+)
 
 
 class PublishRefused(Exception):
@@ -88,7 +101,8 @@ def _copy(warehouse: Path, path: Path, number: int, now: datetime, fingerprint: 
         for schema in sorted({s for s, _ in found}):
             con.execute(f'create schema generation."{schema}"')
         for schema, table in found:
-            con.execute(f'create table generation."{schema}"."{table}" as select * from "{schema}"."{table}"')
+            columns = _public_columns(con, schema, table)
+            con.execute(f'create table generation."{schema}"."{table}" as select {columns} from "{schema}"."{table}"')
             tables += 1
             rows += con.execute(f'select count(*) from generation."{schema}"."{table}"').fetchall()[0][0]
         con.execute(
@@ -101,6 +115,16 @@ def _copy(warehouse: Path, path: Path, number: int, now: datetime, fingerprint: 
     finally:
         con.close()
     return tables, rows
+
+
+def _public_columns(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> str:
+    """The columns of a table that name nobody, quoted and joined."""
+    rows = con.execute(
+        "select column_name from information_schema.columns where table_catalog = current_database() "
+        "and table_schema = $1 and table_name = $2 order by ordinal_position",
+        [schema, table],
+    ).fetchall()
+    return ", ".join(f'"{name}"' for (name,) in rows if name not in PERSONAL)
 
 
 def _sync(path: Path) -> None:

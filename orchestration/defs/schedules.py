@@ -38,6 +38,6 @@ def waiting_deliveries(job: Any, sync_ids: list[str]) -> dg.SensorDefinition:
             return dg.SkipReason(
                 "no delivery is due" if due is None else f"the next delivery is due at {due:%H:%M} UTC"
             )
-        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"due-{due:%Y%m%dT%H%M}")])
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"due-{platform.clock.now():%Y%m%dT%H%M}")])
 
     return waiting

@@ -81,6 +81,7 @@ def model_assets(manifest: dict[str, Any], systems: tuple[str, ...]) -> dg.Asset
                     asset_key=dg.AssetKey(name), metadata={"dbt": "not rebuilt: nothing changed"}
                 )
             return
+        platform.built.begin(whole=whole)
         rows = platform.dbt.build(None if whole else wanted)
         models = [r for r in rows if r.unique_id in nodes]
         tests = [r for r in rows if r.resource_type in ("test", "unit_test")]

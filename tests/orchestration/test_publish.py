@@ -24,6 +24,7 @@ def config(tmp_path: Path) -> Settings:
     con.execute("create schema kpi; create schema raw_salesforce; create schema canonical")
     con.execute("create table kpi.kpi_value as select 1 as value")
     con.execute("create table canonical.dim_customer as select 'Acme' as name")
+    con.execute("create table canonical.dim_resource as select 'R1' as resource_key, 'Ann Onymous' as full_name")
     con.execute("create table raw_salesforce.account as select 'secret person' as name")
     con.close()
     _judge(made, passed=True)
@@ -52,7 +53,10 @@ def test_a_generation_has_the_marts_and_no_raw(config: Settings) -> None:
     schemas = {s for (s,) in con.execute("select distinct table_schema from information_schema.tables").fetchall()}
     assert schemas == {"kpi", "canonical", "quality", "main"}
     assert con.execute("select number, model_fingerprint from generation").fetchall() == [(made.number, "f")]
-    assert b"secret person" not in config.published.resolve().read_bytes()
+    written = config.published.resolve().read_bytes()
+    assert b"secret person" not in written
+    assert b"Ann Onymous" not in written
+    assert con.execute("select * from canonical.dim_resource").fetchall() == [("R1",)]
 
 
 def test_a_reader_of_the_old_generation_is_not_disturbed(config: Settings) -> None:
