@@ -6,6 +6,7 @@ two firms, whose systems differ, don't throw away each other's.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -105,25 +106,36 @@ class Dbt:
             "now": self._clock.now().strftime("%Y-%m-%dT%H:%M:%S"),
             "time_export_go_live": self._config.time_export_go_live,
         }
-        result = dbtRunner().invoke(
-            [
-                # What fails is raised in our words; dbt's own log file has the rest.
-                "--log-level",
-                "none",
-                "--no-use-colors",
-                *command,
-                "--project-dir",
-                str(PROJECT),
-                "--profiles-dir",
-                str(PROJECT),
-                "--target-path",
-                str(self.target),
-                "--log-path",
-                str(self.target / "logs"),
-                "--vars",
-                json.dumps(variables),
-            ]
-        )
+        try:
+            result = dbtRunner().invoke(
+                [
+                    # What fails is raised in our words; dbt's own log file has the rest.
+                    "--log-level",
+                    "none",
+                    "--no-use-colors",
+                    *command,
+                    "--project-dir",
+                    str(PROJECT),
+                    "--profiles-dir",
+                    str(PROJECT),
+                    "--target-path",
+                    str(self.target),
+                    "--log-path",
+                    str(self.target / "logs"),
+                    "--vars",
+                    json.dumps(variables),
+                ]
+            )
+        finally:
+            _let_go()
         if check and not result.success:
             raise DbtFailed(f"dbt {command[0]} failed: {result.exception}")
         return result
+
+
+def _let_go() -> None:
+    """Close the warehouse that dbt-duckdb keeps open between invocations: other processes of the firm wait for it."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
+    gc.collect()
