@@ -128,7 +128,13 @@ class _Customer(_Object):
         if record is None:
             if _PARTY_KEY.fullmatch(operation.key):
                 raise Rejected("tryton", f"the party of {operation.key} is gone; somebody deleted it", code="gone")
-            return self.client.create("party.party", [{"name": name, "code": operation.key}])[0]
+            try:
+                return self.client.create("party.party", [{"name": name, "code": operation.key}])[0]
+            except Rejected:
+                # An earlier request of ours, whose answer was lost, may have been committed since we looked.
+                record = self._find(operation.key)
+                if record is None:
+                    raise
         if record["name"] != name:
             self.client.write("party.party", record["id"], {"name": name}, timestamp=record["_timestamp"])
         return int(record["id"])

@@ -82,6 +82,30 @@ def test_a_customer_of_another_crm_is_made_once(writer: TrytonWriter, client: Cl
     assert client.count("party.party", [["code", "=", "salesforce:001A"]]) == 1
 
 
+def test_a_create_that_was_committed_after_we_looked_is_the_same_customer(
+    tryton: Handle, connect: Callable[..., Client]
+) -> None:
+    """The answer to a first request is lost; it is sent again while the first one's transaction is still open."""
+
+    class Overtaken(Client):
+        def create(self, model: str, rows: Any, **options: Any) -> list[int]:
+            first.extend(other.create(model, [{**row, "name": "Foreign Ltd"} for row in rows], **options))
+            return super().create(model, rows, **options)
+
+    other, first = connect(tryton), list[int]()
+    spec = sync("tryton", "tryton__customer")
+    overtaken = TrytonWriter(Overtaken(other._config, other._clock))
+    assert put(overtaken, spec, "salesforce:001B", {"name": "Foreign Holding Ltd"}) == str(first[0])
+    assert other.count("party.party", [["code", "=", "salesforce:001B"]]) == 1
+
+
+def test_a_customer_that_tryton_refuses_is_rejected(writer: TrytonWriter) -> None:
+    spec = sync("tryton", "tryton__customer")
+    (outcome,) = writer.send(spec, [operation(spec, "salesforce:001C", {"name": "Two\nlines"})])
+    assert isinstance(outcome, RejectedRow)
+    assert writer.read_back(spec, ["salesforce:001C"]) == {}
+
+
 def test_a_deal_gets_its_project_with_what_was_sold(writer: TrytonWriter, client: Client, deal: dict[str, Any]) -> None:
     spec = sync("tryton", "tryton__project")
     key = f"opp:{deal['id']}:1"
