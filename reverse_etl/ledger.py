@@ -47,9 +47,9 @@ from reverse_etl.spec import (
 from reverse_etl.store import Store
 from systems.http import redact
 
-# A worker that is silent for so long has lost its rows: they are in doubt, and the settle time begins.
+# A worker that is silent for so long has lost its rows: they are in doubt. Not longer than the shortest settle time.
 LEASE = timedelta(seconds=120)
-# A claimed row's request starts within this time or not at all: what it must read first then ends before the lease does.
+# A claimed row's request starts within this time or not at all, so the settle time can be counted from the claim.
 START_WINDOW = timedelta(seconds=5)
 # Where sending again has no second effect on state, a row in doubt is sent again instead of read back.
 _HARMLESS = (Capability.UPSERT, Capability.KEYED)
@@ -183,24 +183,24 @@ class Ledger:
     def expire_leases(self, spec: SyncSpec) -> int:
         """Rows in flight whose worker is gone are in doubt from now on. Returns how many.
 
-        What a writer reads before it writes may take long, so a request can start long after its claim, but not after
-        its worker's end: the settle time runs from now, when that is noticed.
+        Their request may have started until the start window after the claim, so the settle time runs from there.
         """
         now = self._clock.now()
         d = t.delivery.c
         with self.store.writing() as db:
             rows = db.execute(
-                select(d.delivery_id, d.lease_owner, d.lease_until, d.barrier_until)
-                .where(d.sync_id == spec.sync_id, d.state == "in_flight")
-                .with_for_update(skip_locked=True)
+                select(d.delivery_id, d.lease_owner, d.lease_until, d.barrier_until, t.attempt.c.sent_at)
+                .join(t.attempt, t.attempt.c.delivery_id == d.delivery_id)
+                .where(d.sync_id == spec.sync_id, d.state == "in_flight", t.attempt.c.fence == d.fence)
+                .with_for_update(of=t.delivery, skip_locked=True)
             ).all()
             gone = [r for r in rows if r.lease_until <= now or _is_dead(r.lease_owner)]
             if not gone:
                 return 0
             changes = []
-            settled_at = now + timedelta(seconds=self._settle(spec.target))
             for row in gone:
-                until = max(settled_at, row.barrier_until or settled_at)
+                until = row.sent_at + START_WINDOW + timedelta(seconds=self._settle(spec.target))
+                until = max(until, row.barrier_until or until)
                 changes.append({"b_id": row.delivery_id, "barrier_until": until,
                                 "next_at": until if spec.capability is Capability.FINDABLE else None})  # fmt: skip
             db.execute(

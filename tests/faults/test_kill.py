@@ -1,7 +1,7 @@
 """SIGKILL of a real delivering process at every numbered step, for each class of target.
 
-Then a run that notices it, the settle time and two runs: one create a key in the target's own log, and nothing
-missing. A blind target may park rows for a person, but only those that were in flight.
+Then the settle time and two runs: one create a key in the target's own log, and nothing missing. A blind target may
+park rows for a person, but only those that were in flight.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def scenario(tmp_path: Path, target: Target, **args: object) -> Scenario:
 
 
 def recover_and_judge(played: Scenario, target: Target, *, wanted: int = N) -> None:
-    """A run that notices the end, the settle time and two runs, then the invariants."""
+    """The settle time and two runs, then the invariants."""
     target.faults = []
     target.release.set()
     in_flight = played.states().get("in_flight", 0)

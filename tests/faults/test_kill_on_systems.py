@@ -1,7 +1,7 @@
 """SIGKILL of a real delivering process on the simulated firm's Salesforce, Kantata and NetSuite, and in mid-saga.
 
-Then a run that notices it, the settle time and two runs: the target's own commit log has one create a key, every row
-is there as it was wanted, and nothing is left to send.
+Then the settle time and two runs: the target's own commit log has one create a key, every row is there as it was
+wanted, and nothing is left to send.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Case:
         return self.scenario.states().get("acked", 0)
 
     def recover(self) -> None:
-        """A run that notices the end, the settle time and two runs; the second has nothing to do."""
+        """The settle time and two runs; the second has nothing to do."""
         self.systems.quiet()
         self.scenario.wait_out(*TARGETS)
         self.scenario.run()

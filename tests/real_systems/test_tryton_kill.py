@@ -1,6 +1,6 @@
 """SIGKILL of a real process that delivers to a real Tryton, at every numbered step and on the wire.
 
-Then a run that notices it, the settle time and two runs: every key is there, once, and nothing is left to send.
+Then the settle time and two runs: every key is there, once, and nothing is left to send.
 """
 
 from __future__ import annotations
