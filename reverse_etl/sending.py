@@ -34,6 +34,7 @@ from reverse_etl.spec import (
     Writer,
 )
 from systems.errors import Fatal, OutsideError, Retriable
+from systems.http import writes_start_only_while
 
 # A row goes at most so often in one run; the next run goes on.
 MAX_PASSES = 4
@@ -138,10 +139,16 @@ class Sending:
     def _request(self, batch: list[Claimed]) -> list[Outcome]:
         """One request, in a thread. Errors that mean something become outcomes."""
         with self._pace.slot():
-            if self._clock.now() - batch[0].claimed_at > START_WINDOW:
+
+            def in_time() -> bool:
+                return self._clock.now() - batch[0].claimed_at <= START_WINDOW
+
+            if not in_time():
                 return [_NOT_STARTED] * len(batch)
             try:
-                outcomes = self._writer.send(self._spec, [claimed.operation for claimed in batch])
+                # Again right before the write: what a writer reads first may take long.
+                with writes_start_only_while(in_time):
+                    outcomes = self._writer.send(self._spec, [claimed.operation for claimed in batch])
             except Retriable as error:
                 return [Throttled(error.after, str(error))] * len(batch)
             except Fatal:

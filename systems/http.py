@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -34,7 +36,7 @@ MAX_WAIT_SECONDS = 30.0
 
 _NOT_SENT = (NewConnectionError, ConnectTimeoutError, EmptyPoolError, NameResolutionError)
 _SECRET = re.compile(
-    r"(?i)(bearer\s+|basic\s+|session\s+|oauth_signature=|(?:token|password|secret|api[_-]?key)[\"':= ]+)"
+    r"(?i)(bearer\s+|basic\s+|session\s+|oauth_signature=[\"']?|(?:token|password|secret|api[_-]?key)[\"':= ]+)"
     r"[^\s\"',&}]+"
 )
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
@@ -77,6 +79,38 @@ class Response:
             return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds())
         except ValueError:
             return default
+
+
+_may_start: ContextVar[Callable[[], bool] | None] = ContextVar("may_start", default=None)
+
+
+@contextmanager
+def writes_start_only_while(in_time: Callable[[], bool]) -> Iterator[None]:
+    """Inside, the first write of this thread goes out only while `in_time()`; afterwards it is refused unsent.
+
+    Whoever counts a settle time from a moment needs to know that no request starts long after it, also where a client
+    reads, signs in or queues before it writes. Once a first write is out the rest of a send may follow: half of it is
+    done, and stopping would leave it so.
+    """
+    token = _may_start.set(in_time)
+    try:
+        yield
+    finally:
+        _may_start.reset(token)
+
+
+def _start_write(system: str) -> None:
+    """Refuse a write whose time to start has passed.
+
+    Raises:
+        Retriable: nothing was sent.
+    """
+    in_time = _may_start.get()
+    if in_time is None:
+        return
+    if not in_time():
+        raise Retriable(system, "not sent: what came before the write took too long; it is claimed anew", after=0.0)
+    _may_start.set(None)
 
 
 def wait_on_the_wall(seconds: float) -> None:
@@ -138,6 +172,8 @@ class Http:
             Retriable: nothing was sent, or a read got no answer.
             InDoubt: a write got no (whole) answer: it may have been executed.
         """
+        if write:
+            _start_write(self.system)
         url = path if path.startswith(("http://", "https://")) else self.base_url + path
         if params:
             url += ("&" if "?" in url else "?") + urlencode(params)

@@ -23,6 +23,7 @@ from reverse_etl.sending import MAX_BAD_REQUESTS
 from reverse_etl.spec import Acked, DesiredRow, Operation, SyncSpec, Verdict
 from reverse_etl.store import Store
 from reverse_etl.summary import SyncResult
+from systems.http import _start_write
 from tests.faults.target import Fault, HttpWriter, Target, rows, spec
 
 SETTLE = 120.0
@@ -328,8 +329,9 @@ def test_a_claimed_row_that_waited_too_long_is_not_sent_but_claimed_again(bench:
     send = b.writer.send
 
     def slow(sync: SyncSpec, operations: Sequence[Operation]) -> Any:
+        outcomes = send(sync, operations)
         b.clock.advance(START_WINDOW + timedelta(seconds=1))
-        return send(sync, operations)
+        return outcomes
 
     b.writer.send = slow
     assert b.run(rows(12)).counts == {"created": 12}
@@ -510,6 +512,26 @@ def test_a_worker_that_died_on_this_machine_is_noticed_before_its_lease_ends(ben
     with b.store.writing() as db:
         db.execute(update(t.delivery).values(lease_owner=f"{socket.gethostname()}|{gone.pid}|x"))
     assert b.run(rows(2)).counts == {"created": 2}
+
+
+def test_a_write_that_would_start_long_after_its_claim_is_not_sent_but_claimed_again(bench: Any) -> None:
+    """A writer reads before it writes, and that took long: the settle time counts from the claim, so it must not go."""
+    b = bench("F", batch_max=1)
+    send, reads, sent = b.writer.send, [], []
+
+    def slow(spec: SyncSpec, operations: Sequence[Operation]) -> list[Any]:
+        reads.append(operations[0].key)
+        if len(reads) == 1:
+            b.clock.advance(START_WINDOW + timedelta(seconds=30))
+        _start_write("fake")
+        sent.append(operations[0].key)
+        return send(spec, operations)
+
+    b.writer.send = slow
+    assert b.run(rows(1)).counts == {"created": 1}
+    assert reads == ["k0000", "k0000"], "claimed again, with a settle time that counts from the new claim"
+    assert sent == ["k0000"]
+    assert b.target.creates().total() == 1
 
 
 def test_two_workers_never_hold_the_same_row(bench: Any) -> None:
