@@ -112,7 +112,10 @@ def _read(ndjson: bytes, schema: pa.Schema) -> pa.Table:
 
 
 def _flatten(table: pa.Table, resource: Resource) -> pa.Table:
-    """Drop columns of pure null that nobody declared; keep undeclared nested values as JSON text."""
+    """Drop columns of pure null that nobody declared; keep the other undeclared ones as text, nested values as JSON.
+
+    A type guessed from one page (whole numbers) is refuted by the next (fractions), and would then fail every load.
+    """
     declared = set(resource.schema.names)
     for name in table.column_names:
         if name in declared:
@@ -120,6 +123,9 @@ def _flatten(table: pa.Table, resource: Resource) -> pa.Table:
         kind = table.schema.field(name).type
         if pa.types.is_null(kind):
             table = table.drop_columns([name])
+        elif not pa.types.is_nested(kind) and not pa.types.is_string(kind):
+            text = table.column(name).cast(pa.string())
+            table = table.set_column(table.column_names.index(name), name, text)
         elif pa.types.is_nested(kind):
             con = duckdb.connect()
             position = table.column_names.index(name)

@@ -85,7 +85,10 @@ def _push_asset(spec: SyncSpec, specs: dict[str, SyncSpec]) -> dg.AssetsDefiniti
             },
             check_results=[
                 dg.AssetCheckResult(
-                    asset_key=key, check_name="delivered", passed=not result.failed and not refused,
+                    asset_key=key, check_name="delivered",
+                    passed=not result.failed and not refused and not result.stopped,
+                    # A target that is down for now is nobody's task yet; a refusal is.
+                    severity=dg.AssetCheckSeverity.ERROR if result.failed or refused else dg.AssetCheckSeverity.WARN,
                     metadata={"stopped": result.stopped or "no", "refused": refused},
                 )
             ],

@@ -214,6 +214,15 @@ def test_a_new_column_evolves_and_changes_no_other_row(bench: Bench) -> None:
     assert rows == [("new", '["a","b"]', "2026-10-01")]
 
 
+def test_an_undeclared_number_may_change_its_kind_without_failing_a_load(bench: Bench) -> None:
+    for value in (1, 2.5, True):
+        bench.clock.advance(timedelta(hours=1))
+        bench.shelf.rows["Deal"][0] = {**deal(0, 0.0, bench.clock.now()), "Score": value}
+        bench.load()
+    scores = bench.ask("select Score from raw_salesforce.deals where Id = 'd0' order by _load_seq")
+    assert [s for (s,) in scores] == ["1", "2.5", "true"]
+
+
 @pytest.mark.parametrize("spoil", ["type", "page"])
 def test_a_type_flip_or_a_broken_page_keeps_nothing_and_the_next_run_goes_on(bench: Bench, spoil: str) -> None:
     bench.load()
