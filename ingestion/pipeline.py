@@ -227,7 +227,7 @@ class _Read:
         yield from versions(parse(pages, resource, self.system), resource, self.stamp, known, counts, seen)
         if seen is not None:
             exist = {i for page in self.client.read_ids(resource.object) for i in page}
-            yield from self._tombstones(resource, (self.store.live_ids(resource.table) | seen) - exist, counts)
+            yield from self._tombstones(resource, self.store.live_ids(resource.table), exist, counts)
             yield from self._recovered(resource, exist - self.store.standing_ids(resource.table) - seen, counts)
 
     def _recovered(self, resource: Resource, missed: set[str], counts: Counts) -> Iterator[pa.Table]:
@@ -258,17 +258,17 @@ class _Read:
         self._refuse_shrinking(resource, len(before), len(before - seen))
         yield from kept
         if resource.deletes == "absence":
-            yield from self._tombstones(resource, before - seen, counts)
+            yield from self._tombstones(resource, before, seen, counts)
 
-    def _tombstones(self, resource: Resource, gone: set[str], counts: Counts) -> Iterator[pa.Table]:
+    def _tombstones(self, resource: Resource, live: set[str], present: set[str], counts: Counts) -> Iterator[pa.Table]:
         """One deletion version for each key that is gone: its last payload, seen as deleted now. It has no change time
         of the source's, so it moves no mark.
         """
-        known_gone = gone & self.store.live_ids(resource.table)
-        if not known_gone:
+        gone = live - present
+        if not gone:
             return
-        self._refuse_shrinking(resource, len(self.store.live_ids(resource.table)), len(known_gone))
-        last = self.store.last_rows(resource.table, known_gone)
+        self._refuse_shrinking(resource, len(live), len(gone))
+        last = self.store.last_rows(resource.table, gone)
         if not last.num_rows:
             return
         con = duckdb.connect()

@@ -21,12 +21,6 @@ def ask(config: Settings, sql: str, params: list[Any] | None = None) -> list[tup
         con.close()
 
 
-def outbox_relations(config: Settings) -> list[str]:
-    """The outbox models of the published generation."""
-    rows = ask(config, "select table_name from information_schema.tables where table_schema = 'sync' order by 1")
-    return [r[0] for r in rows]
-
-
 def show(config: Settings, console: Console, delivered: Sequence[dict[str, Any]], acknowledged: dict[str, int]) -> None:
     """Print the summary.
 
