@@ -7,12 +7,10 @@ What an answer means is decided in this module alone; callers see results and `s
 
 from __future__ import annotations
 
-import queue
 import re
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +22,7 @@ from oauthlib.oauth1 import Client as Signer
 
 from common.clock import Clock, SystemClock
 from common.settings import settings
+from systems.chains import side_by_side
 from systems.errors import Fatal, InDoubt, OutsideError, PeriodClosed, Rejected, Retriable
 from systems.http import Http, Response, redact, wait_on_the_wall
 from systems.netsuite.queries import QUERIES, Query
@@ -109,7 +108,7 @@ class Client:
             chains = [self._chain(spec, columns, bounds)]
         else:
             chains = [self._chain(spec, columns, [*bounds, spec.part(n, parts)]) for n in range(parts)]
-        for page in _together(chains):
+        for page in side_by_side(chains):
             yield b"\n".join(_without_links(row) for row in page)
 
     def read_ids(self, name: str) -> Iterator[list[str]]:
@@ -397,52 +396,6 @@ def _without_links(row: msgspec.Raw) -> bytes:
     record = msgspec.json.decode(raw)
     record.pop("links", None)
     return msgspec.json.encode(record)
-
-
-def _together(chains: Sequence[Iterator[list[msgspec.Raw]]]) -> Iterator[list[msgspec.Raw]]:
-    """Pages of several chains as they come, each chain in a thread of its own; few pages wait in memory.
-
-    The first error of any chain ends them all and is raised here.
-    """
-    if len(chains) == 1:
-        yield from chains[0]
-        return
-    pages: queue.Queue[list[msgspec.Raw] | Exception | None] = queue.Queue(maxsize=2 * len(chains))
-    over = threading.Event()
-
-    def put(item: list[msgspec.Raw] | Exception | None) -> bool:
-        while not over.is_set():
-            try:
-                pages.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def follow(chain: Iterator[list[msgspec.Raw]]) -> None:
-        try:
-            for page in chain:
-                if not put(page):
-                    return
-            put(None)
-        except Exception as error:
-            put(error)
-
-    with ThreadPoolExecutor(len(chains), thread_name_prefix="suiteql") as pool:
-        for chain in chains:
-            pool.submit(follow, chain)
-        try:
-            running = len(chains)
-            while running:
-                item = pages.get()
-                if item is None:
-                    running -= 1
-                elif isinstance(item, Exception):
-                    raise item
-                else:
-                    yield item
-        finally:
-            over.set()
 
 
 def connect() -> Client:

@@ -18,9 +18,10 @@ import msgspec
 
 from common.clock import Clock
 from common.settings import settings
+from systems.chains import side_by_side
 from systems.errors import Fatal, InDoubt, OutsideError, Rejected, Retriable
 from systems.http import Http, Response, redact, wait_on_the_wall
-from systems.salesforce.ranges import side_by_side, split
+from systems.salesforce.ranges import split
 from systems.salesforce.settings import SalesforceSettings, salesforce_settings
 
 SYSTEM = "salesforce"

@@ -1,20 +1,8 @@
-"""Reading one large object as several queries side by side: a chain of pages is bound by its latency, ranges are not.
-
-Knows neither HTTP nor SOQL: instants in, ranges out; iterators in, their items as they come out.
-"""
+"""One large object as several ranges of change time, to be read side by side. Knows neither HTTP nor SOQL."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, TypeVar
-
-Item = TypeVar("Item")
-
-_END: Any = object()
 
 
 def split(first: datetime, last: datetime, parts: int) -> list[tuple[datetime | None, datetime | None]]:
@@ -28,48 +16,3 @@ def split(first: datetime, last: datetime, parts: int) -> list[tuple[datetime | 
     if step.total_seconds() < 1:
         return [(None, None)]
     return list(zip([None, *edges], [*edges, None], strict=True))
-
-
-def side_by_side(chains: Sequence[Iterator[Item]]) -> Iterator[Item]:
-    """What all chains yield, as it comes, each chain in a thread. At most two items a chain wait to be taken.
-
-    Raises:
-        Exception: the first one that a chain raised; the others are stopped.
-    """
-    waiting: queue.Queue[Any] = queue.Queue(maxsize=2 * len(chains))
-    stopped = threading.Event()
-
-    def put(what: Any) -> None:
-        while not stopped.is_set():
-            try:
-                waiting.put(what, timeout=0.1)
-            except queue.Full:
-                continue
-            return
-
-    def run(chain: Iterator[Item]) -> None:
-        try:
-            for item in chain:
-                put(item)
-                if stopped.is_set():
-                    return
-        except Exception as error:
-            put(error)
-        else:
-            put(_END)
-
-    with ThreadPoolExecutor(len(chains), thread_name_prefix="salesforce") as pool:
-        for chain in chains:
-            pool.submit(run, chain)
-        try:
-            running = len(chains)
-            while running:
-                what = waiting.get()
-                if isinstance(what, Exception):
-                    raise what
-                if what is _END:
-                    running -= 1
-                else:
-                    yield what
-        finally:
-            stopped.set()
